@@ -1,0 +1,147 @@
+"""The change log: who did what, when, through which door, to which accounts, with what before and after.
+
+Every write records its change in its own transaction. Each entry's seal is an HMAC over the entry and the seal before it,
+with a key outside the database, so that nothing can be edited, removed, swapped or cut off unnoticed.
+"""
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from webadmin import database
+from webadmin.accounts import keys
+from webadmin.accounts.errors import NotAllowed
+from webadmin.accounts.models import Account, Change, Detail, LogHead, Role
+
+LOGGED = ("username", "email", "display_name", "first_name", "last_name", "role", "active", "must_change_password",
+          "expires_at", "is_chirpy_red", "deleted_at")
+SECRET = "changed"
+
+
+class Kind(Enum):
+    """Every kind of entry there is: the word in the store and in addresses, its group, its sentence."""
+
+    CREATED = "created", "change", "Account made"
+    UPDATED = "updated", "change", "Account changed"
+    PASSWORD = "password", "change", "Password changed"
+    PASSWORD_ASKED = "password-asked", "change", "Asked for a new password"
+    DISABLED = "disabled", "change", "Account disabled"
+    ENABLED = "enabled", "change", "Account enabled"
+    DELETED = "deleted", "change", "Account deleted"
+    RESTORED = "restored", "change", "Account restored"
+    PURGED = "purged", "change", "Account deleted for good"
+    SESSION_ENDED = "session-ended", "change", "Session ended"
+    SESSIONS_ENDED = "sessions-ended", "change", "All sessions ended"
+    SIGNED_IN = "signed-in", "sign-in", "Signed in"
+    SIGNED_OUT = "signed-out", "sign-in", "Signed out"
+    WRONG_PASSWORD = "wrong-password", "refused", "Wrong name or password"
+    NOT_ADMITTED = "not-admitted", "refused", "Sign-in refused: the account is disabled, deleted or over"
+    TURNED_AWAY = "turned-away", "refused", "Sign-ins turned away unheard: too many attempts"
+
+    def __init__(self, word: str, group: str, sentence: str):
+        self.word, self.group, self.sentence = word, group, sentence
+
+
+KINDS = {kind.word: kind for kind in Kind}
+GROUPS = {"change": "Changes", "sign-in": "Sign-ins", "refused": "Refused"}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, through which door, from where. `account_id` is None for a stranger and for the command line."""
+
+    door: str
+    source: str = ""
+    request_id: str = ""
+    account_id: int | None = None
+    name: str = ""
+    role: int | None = None
+    session_id: int | None = None
+    system: bool = False
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.system or self.role == Role.ADMINISTRATOR
+
+    def as_account(self, account: Account) -> Actor:
+        """The same caller, now known to be `account`."""
+        return Actor(self.door, self.source, self.request_id, account.id, account.username, account.role, self.session_id)
+
+    def must_be_administrator(self) -> None:
+        if not self.is_administrator:
+            raise NotAllowed
+
+    def must_own(self, account: Account) -> None:
+        """The account's own person or an administrator."""
+        if self.account_id != account.id:
+            self.must_be_administrator()
+
+
+COMMAND_LINE = Actor(door="command line", name="the command line", system=True)
+
+
+def snapshot(account: Account) -> dict[str, Any]:
+    """What the log keeps of an account: no hash, no token."""
+    return {name: getattr(account, name) for name in LOGGED}
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that differ, as they were and as they are."""
+    changed = [name for name in after if before.get(name) != after[name]]
+    return {name: before[name] for name in changed if name in before}, {name: after[name] for name in changed}
+
+
+def record(kind: Kind, *, by: Actor, account: Account | None = None, before: Mapping[str, Any] | None = None,
+           after: Mapping[str, Any] | None = None, reason: str = "", accounts: int = 1) -> int:
+    """Write one entry about one account (or about none: then `accounts` counts what happened). Returns its number.
+
+    Call it last in the transaction: from here to the commit all writers wait for one another.
+    """
+    details = [] if account is None or (before is None and after is None) else [(account.id, _json(before), _json(after))]
+    number = _append(kind, by, _digest(reason, details), account=account, reason=reason, accounts=accounts)
+    for account_id, old, new in details:
+        Detail.insert(change_id=number, account_id=account_id, before=old, after=new).execute()
+    return number
+
+
+def _append(kind: Kind, by: Actor, digest: str, *, account: Account | None, reason: str, accounts: int) -> int:
+    head = database.locked(LogHead.select()).get()
+    entry = Change(id=head.change_id + 1, at=database.now(), kind=kind.word, group=kind.group, actor_id=by.account_id,
+                   door=by.door, source=by.source, request_id=by.request_id, reason=reason,
+                   account_id=account.id if account else None, accounts=accounts, digest=digest)
+    entry.seal = seal(entry, head.seal)
+    entry.save(force_insert=True)
+    LogHead.update(change_id=entry.id, seal=entry.seal).execute()
+    return entry.id
+
+
+def blank(account_id: int, purge: int) -> None:
+    """Take a purged account's data out of the log's details; `purge` is the number of the entry that says so."""
+    concerned = Detail.select(Detail.change_id).where(Detail.account_id == account_id)
+    Change.update(blanked_by=purge).where(Change.id.in_(concerned)).execute()
+    Change.update(reason="", blanked_by=purge).where((Change.account_id == account_id) & (Change.id != purge)).execute()
+    Detail.update(before="{}", after="{}").where(Detail.account_id == account_id).execute()
+
+
+def seal(entry: Change, seal_before: str) -> str:
+    """HMAC-SHA256 (hex) over the entry and the seal of the one before it."""
+    covered = [seal_before, entry.id, entry.at, entry.kind, entry.actor_id, entry.door, entry.source,
+               entry.request_id, entry.account_id, entry.accounts, entry.digest]
+    return hmac.new(keys.of("log"), json.dumps(covered).encode(), hashlib.sha256).hexdigest()
+
+
+def _digest(reason: str, details: Iterable[tuple[int, str, str]]) -> str:
+    """One SHA-256 over the reason and the details in the order of their accounts."""
+    whole = hashlib.sha256(reason.encode())
+    for row in details:
+        whole.update(json.dumps(row).encode())
+    return whole.hexdigest()
+
+
+def _json(fields: Mapping[str, Any] | None) -> str:
+    return json.dumps(fields or {}, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,86 @@
+"""The ways to break a rule: a class, the field it concerns, a sentence for people. Doors map the class to their own words."""
+from __future__ import annotations
+
+
+class AccountError(Exception):
+    """Base of all; `field` names the input it belongs to, or is empty."""
+
+    sentence = "This cannot be done."
+    field = ""
+
+    def __init__(self, sentence: str = "", *, field: str = ""):
+        self.sentence = sentence or self.sentence
+        self.field = field or self.field
+        super().__init__(self.sentence)
+
+
+class NotAllowed(AccountError):
+    sentence = "Your account may not do this."
+
+
+class NotFound(AccountError):
+    sentence = "There is no such account."
+
+
+class LastAdministrator(AccountError):
+    sentence = "At least one active administrator must remain."
+
+
+class Invalid(AccountError):
+    """A value that a field does not take."""
+
+
+class WeakPassword(Invalid):
+    field = "password"
+
+
+class Taken(AccountError):
+    """The username or e-mail belongs to another account, deleted ones included."""
+
+
+class UsernameTaken(Taken):
+    sentence, field = "Another account has this username.", "username"
+
+
+class EmailTaken(Taken):
+    sentence, field = "Another account has this e-mail address.", "email"
+
+
+class Conflict(AccountError):
+    """Someone else saved the account since the form was opened; `current` is the account as it is now."""
+
+    sentence = "Someone else changed this account while you were editing it."
+
+    def __init__(self, current: object):
+        super().__init__()
+        self.current = current
+
+
+class SignInRefused(AccountError):
+    """Base of the three answers of the gate."""
+
+
+class WrongCredentials(SignInRefused):
+    sentence = "The name or the password is wrong."
+
+
+class TooManyAttempts(SignInRefused):
+    """Throttled; try again after `retry_after` seconds."""
+
+    sentence = "Too many wrong passwords."
+
+    def __init__(self, retry_after: int):
+        minutes = -(-retry_after // 60)
+        super().__init__(f"{self.sentence} Try again in {minutes} minute{'s' if minutes != 1 else ''}.")
+        self.retry_after = retry_after
+
+
+class Busy(SignInRefused):
+    """More sign-ins wait than can be checked in time; try again after `retry_after` seconds."""
+
+    sentence = "Very many people are signing in just now. Try again in a few seconds."
+    retry_after = 3
+
+
+class LinkUsed(AccountError):
+    sentence = "This link has been used, or its time is over."

@@ -1,0 +1,71 @@
+"""The secret keys: files of 64 random bytes, made once, kept apart from the database."""
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+
+BYTES = 64
+NAMES = ("cookies", "tokens", "log")     # signs forms; digests of tokens and names; seals of the change log
+
+_keys: dict[str, bytes] = {}
+
+
+class KeyRefused(Exception):
+    """A key file that must not be used; its text is one sentence."""
+
+
+def load(folder: Path) -> None:
+    """Read every key, making those that are missing. Raises KeyRefused for a short, open or trivial one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        raise KeyRefused(f"Others can open the folder {folder}: chmod 700 it.")
+    for name in NAMES:
+        _keys[name] = _read(_made(folder / name))
+
+
+def of(name: str) -> bytes:
+    return _keys[name]
+
+
+def digest(purpose: str, text: str) -> str:
+    """Keyed digest (HMAC-SHA256, hex) of a token or name, so that the store alone gives nothing to try."""
+    return hmac.new(_keys["tokens"], f"{purpose}\0{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def _made(path: Path) -> Path:
+    """Two first starts at once make one key: each writes its own file whole, one of them gets the name."""
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        draft.unlink()
+        _sync(path.parent)
+    return path
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> bytes:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise KeyRefused(f"Others can read the key {path} (mode {mode:04o}): chmod 600 it, and think about who may have copied it.")
+    key = path.read_bytes()
+    if len(key) != BYTES or len(set(key)) < BYTES // 4:
+        raise KeyRefused(f"The key {path} is not {BYTES} random bytes: put back the right file, or remove it to have a new one made.")
+    return key

@@ -1,0 +1,57 @@
+"""Names: how they are compared, which are allowed. One namespace: see design.md, Data."""
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from email_validator import EmailNotValidError, validate_email
+
+from webadmin.accounts.errors import Invalid
+from webadmin.accounts.models import LONGEST_TEXT
+
+LONGEST_EMAIL = 254
+USERNAME = re.compile(r"[A-Za-z0-9._+-]+")
+# letters that cannot be seen, or that turn the reading direction: they make one name look like another
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def key(text: str) -> str:
+    """The form in which names are compared: NFKC and casefold of the trimmed text."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text.strip()).casefold())
+
+
+def fold(text: str) -> str:
+    """The form in which names are searched: as `key`, without accents ("Amélie" is found by "amelie")."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", key(text)) if not unicodedata.combining(letter))
+
+
+def seen(text: str, field: str, longest: int = LONGEST_TEXT) -> str:
+    """The trimmed NFC text. Raises Invalid for letters that cannot be seen and for too long a text."""
+    text = unicodedata.normalize("NFC", text.strip())
+    if any(unicodedata.category(letter) in UNSEEN for letter in text):
+        raise Invalid("This holds a character that cannot be seen. Type it again by hand.", field=field)
+    if len(text) > longest:
+        raise Invalid(f"This is longer than {longest} characters.", field=field)
+    return text
+
+
+def email(text: str, field: str = "email") -> str:
+    """The address as it is kept. Raises Invalid; domains of one's own network (intranet.local) are fine."""
+    text = seen(text, field, LONGEST_EMAIL)
+    try:
+        found = validate_email(text, check_deliverability=False, test_environment=True, globally_deliverable=False)
+    except EmailNotValidError:
+        raise Invalid("This is not an e-mail address. It looks like name@example.com.", field=field) from None
+    return found.normalized
+
+
+def username(text: str, field: str = "username") -> str:
+    """The username as it is kept: letters of ASCII, digits, . _ + -; or an e-mail address. Raises Invalid."""
+    text = seen(text, field)
+    if not text:
+        raise Invalid("A username is needed.", field=field)
+    if "@" in text:
+        return email(text, field)
+    if not USERNAME.fullmatch(text):
+        raise Invalid("A username has letters from a to z, digits and . _ + - only.", field=field)
+    return text

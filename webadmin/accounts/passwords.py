@@ -1,0 +1,168 @@
+"""Passwords: policy, hash, check, and the one thread that hashes. Nothing else may call bcrypt.
+
+bcrypt at cost 12 of the UTF-8 bytes of the NFC text; above bcrypt's 72 bytes, of base64(SHA-384) of them, and the scheme
+says so. Every check costs the same, whatever is stored, so that time tells nothing about an account.
+"""
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import threading
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+import bcrypt
+
+from webadmin.accounts.errors import Busy, WeakPassword
+from webadmin.settings import HIGHEST_COST, LOWEST_COST, USUAL_COST
+
+SHORTEST, LONGEST = 8, 128          # characters
+BCRYPT_BYTES = 72
+WAITING = 8                         # hashings that may wait in one process; beyond, 503
+PLAIN, LONG, FOREIGN = "bcrypt", "bcrypt-sha384", "bcrypt-foreign"
+NAMES_OF_OURS = ("webadmin", "administrator", "admin", "user")
+COMMON = 5_000
+
+cost = USUAL_COST
+common_list = "5000"
+_Result = TypeVar("_Result")
+
+
+def configure(*, bcrypt_cost: int, common_passwords: str) -> None:
+    """Set by the start: the cost (lower only in tests), and how much of the list of common passwords is refused."""
+    global cost, common_list
+    cost, common_list = bcrypt_cost, common_passwords
+
+
+def accept(password: str, *, username: str = "", email: str = "", field: str = "password") -> str:
+    """The password in NFC. Raises WeakPassword with a sentence that says what would be better."""
+    text = normal(password)
+    if text is None:
+        raise WeakPassword("This holds a character that cannot be typed.", field=field)
+    if len(text) < SHORTEST:
+        raise WeakPassword(f"A password has at least {SHORTEST} characters. A short sentence is best.", field=field)
+    if len(text) > LONGEST:
+        raise WeakPassword(f"A password has at most {LONGEST} characters.", field=field)
+    if text.casefold() in common():
+        raise WeakPassword("This is among the commonest passwords, and is guessed first.", field=field)
+    if _is_a_name(text, username, email):
+        raise WeakPassword("This is the account's own name. Take something that others would not guess.", field=field)
+    return text
+
+
+def normal(password: str) -> str | None:
+    """NFC; None for text that UTF-8 cannot carry (a lone surrogate). The length is looked at before any work is done."""
+    if len(password) > 4 * LONGEST:
+        return password
+    text = unicodedata.normalize("NFC", password)
+    return None if any("\ud800" <= letter <= "\udfff" for letter in text) else text
+
+
+def hash_new(password: str) -> tuple[str, str]:
+    """Hash and scheme of an accepted password. Waits for the hashing thread; raises Busy. Never inside a transaction."""
+    material, scheme = _material(password)
+    return in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode()), scheme
+
+
+def matches(password: str, stored: str | None, scheme: str | None) -> bool:
+    """One check that costs the same for every account and for none. Raises Busy; never anything else."""
+    text = normal(password)
+    if text is None or len(text) > LONGEST:
+        return False      # no one has such a password: refused before any work, for known and unknown names alike
+    return in_turn(lambda: _check(text, stored, scheme))
+
+
+def hash_anew(password: str, stored: str | None, scheme: str | None) -> tuple[str, str] | None:
+    """A new hash for a right password whose stored one was made with less work than today's, or elsewhere; else None."""
+    if scheme in (PLAIN, LONG) and (_cost_of(stored) or 0) >= cost:
+        return None
+    try:
+        return hash_new(normal(password) or "")
+    except Busy:
+        return None      # next time
+
+
+@cache
+def common() -> frozenset[str]:
+    """The commonest passwords that are long enough; from zxcvbn's list, which is imported for this and let go."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    fitting = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST]
+    return frozenset(fitting if common_list == "full" else fitting[:COMMON])
+
+
+def _is_a_name(text: str, username: str, email: str) -> bool:
+    """The name itself, or the name with only digits or signs around it."""
+    bare = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", text.casefold())
+    own = {part.casefold() for whole in (username, email) if whole for part in (whole, whole.partition("@")[0])}
+    stripped = {re.sub(r"^[\W\d_]+|[\W\d_]+$", "", name) for name in own}
+    return text.casefold() in own or (bool(bare) and bare in own | stripped | set(NAMES_OF_OURS))
+
+
+def _material(text: str) -> tuple[bytes, str]:
+    raw = text.encode()
+    return (raw, PLAIN) if len(raw) <= BCRYPT_BYTES else (base64.b64encode(hashlib.sha384(raw).digest()), LONG)
+
+
+def _check(text: str, stored: str | None, scheme: str | None) -> bool:
+    material, wanted = _material(text)
+    if scheme == FOREIGN:       # other programs cut at 72 bytes: so do we, for their hashes only
+        material, wanted = text.encode()[:BCRYPT_BYTES], FOREIGN
+    stored_cost = _cost_of(stored)
+    if stored is None or stored_cost is None:
+        bcrypt.hashpw(material, _salt(cost))
+        return False
+    right = bcrypt.checkpw(material, stored.encode())
+    if not right:
+        for missing in range(stored_cost, cost):      # 2^c + 2^c + ... + 2^11 = 2^12: what a hash of ours would have cost
+            bcrypt.hashpw(material, _salt(missing))
+    return right and scheme == wanted
+
+
+def _salt(rounds: int) -> bytes:
+    return b"$2b$%02d$abcdefghijklmnopqrstuu" % rounds
+
+
+def _cost_of(stored: str | None) -> int | None:
+    """None for what bcrypt would refuse, or work on for hours."""
+    found = re.fullmatch(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", stored or "")
+    rounds = int(found[1]) if found else 0
+    return rounds if LOWEST_COST <= rounds <= HIGHEST_COST else None
+
+
+def _step_back() -> None:
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    except (AttributeError, OSError):
+        pass      # only Linux gives one thread a priority of its own
+
+
+class _Turn:
+    """One thread at the lowest priority: all cores hash when nothing else runs, and a flood never stops the pages."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.places = threading.BoundedSemaphore(WAITING + 1)
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_step_back)
+
+
+_turn = _Turn()
+
+
+def in_turn(work: Callable[[], _Result]) -> _Result:
+    """Run `work` on the hashing thread and wait. Raises Busy where too many wait already."""
+    global _turn
+    if _turn.pid != os.getpid():      # the parent's thread does not live in a child
+        _turn = _Turn()
+    turn = _turn
+    if not turn.places.acquire(blocking=False):
+        raise Busy
+    try:
+        return turn.thread.submit(work).result()
+    finally:
+        turn.places.release()

@@ -1,0 +1,74 @@
+"""The search index: kept here, in the transaction of the write, never by triggers (design.md, Data)."""
+from __future__ import annotations
+
+from peewee import Expression
+
+from webadmin import database
+from webadmin.accounts import names
+from webadmin.accounts.models import Account
+
+ENOUGH = 2_000          # a term that more accounts hold is common: the list's own order is walked instead
+SHORTEST_INSIDE = 3     # a trigram has three letters: shorter terms are looked for at the beginnings only
+LAST_LETTER = "\U0010ffff"
+BEGINNINGS = (Account.username_key, Account.display_key, Account.email_sort)
+
+
+def text_of(account: Account) -> str:
+    """What is searched: names and e-mail, folded, a line each so that no term spans two of them."""
+    parts = (account.username, account.email or "", account.display_name, account.first_name, account.last_name)
+    return "\n".join(dict.fromkeys(names.fold(part) for part in parts if part))
+
+
+def add(account: Account) -> None:
+    if database.engine() == "sqlite":
+        database.proxy.obj.execute_sql("INSERT INTO account_search(rowid, search_text) VALUES (?, ?)",
+                                       (account.id, account.search_text))
+
+
+def remove(account_id: int, text: str) -> None:
+    """`text` must be what was added: the index keeps no copy of its own."""
+    if database.engine() == "sqlite":
+        database.proxy.obj.execute_sql("INSERT INTO account_search(account_search, rowid, search_text) VALUES ('delete', ?, ?)",
+                                       (account_id, text))
+
+
+def tidy() -> None:
+    """Rewrite the index, so that nothing of a purged account is left in it."""
+    if database.engine() == "sqlite":
+        database.proxy.obj.execute_sql("INSERT INTO account_search(account_search) VALUES ('optimize')")
+
+
+def term_of(query: str) -> str:
+    """What is looked for: the folded text, or for one or two letters the form in which names are kept."""
+    folded = names.fold(query)
+    return folded if len(folded) >= SHORTEST_INSIDE else names.key(query)
+
+
+def matching(term: str) -> list[int] | None:
+    """The ids of the accounts that hold the term, in no order; None where there are more than ENOUGH."""
+    if len(term) < SHORTEST_INSIDE:
+        found = {row for column in BEGINNINGS for row in _ids(begins(column, term))}
+    elif database.engine() == "sqlite":
+        quoted = '"' + term.replace('"', '""') + '"'
+        rows = database.proxy.obj.execute_sql("SELECT rowid FROM account_search WHERE account_search MATCH ? LIMIT ?", (quoted, ENOUGH + 1))
+        found = {row[0] for row in rows.fetchall()}
+    else:
+        found = set(_ids(Account.search_text.contains(term)))
+    return None if len(found) > ENOUGH else list(found)
+
+
+def holds(term: str) -> Expression:
+    """The same question, asked of one row: for walking the list's order."""
+    if len(term) >= SHORTEST_INSIDE:
+        return database.contains(Account.search_text, term)
+    first, second, third = (begins(column, term) for column in BEGINNINGS)
+    return first | second | third
+
+
+def begins(column, term: str) -> Expression:
+    return (column >= term) & (column < term + LAST_LETTER)
+
+
+def _ids(condition: Expression) -> list[int]:
+    everywhere = Account.shelf.in_(range(6))      # so that the indexes that begin with it can be used
+    return [row[0] for row in Account.select(Account.id).where(everywhere & condition).limit(ENOUGH + 1).tuples()]

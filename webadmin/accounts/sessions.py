@@ -1,0 +1,112 @@
+"""Browser sessions: start, resume, renew, end. A row each; the cookie holds a random key, the row its SHA-256."""
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+from webadmin import database
+from webadmin.accounts import changes
+from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.errors import NotFound
+from webadmin.accounts.models import LONGEST_TEXT, Account, Session
+
+MINUTE = 60_000
+HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
+CONFIRMED_MINUTES = 15
+TOUCH_EVERY = MINUTE        # a session's last use is kept to the minute: no write at every request
+
+idle, longest, remembered = HOUR, DAY, 30 * DAY
+
+BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"), ("curl", "curl"))
+SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"),
+           ("CrOS", "ChromeOS"), ("Linux", "Linux"))
+
+
+def configure(*, idle_minutes: int, session_hours: int, remember_days: int) -> None:
+    global idle, longest, remembered
+    idle, longest, remembered = idle_minutes * MINUTE, session_hours * HOUR, remember_days * DAY
+
+
+def start(account: Account, *, by: Actor, user_agent: str, remember: bool = False) -> str:
+    """Sign a browser in. Returns the cookie's key: 256 random bits in 43 letters."""
+    key, now = secrets.token_urlsafe(32), database.now()
+    with database.transaction():
+        Session.insert(key_hash=_hash(key), account_id=account.id, epoch=account.epoch, remember=remember,
+                       device=device(user_agent), source=by.source, created_at=now, seen_at=now, confirmed_at=now,
+                       expires_at=now + (remembered if remember else longest)).execute()
+    return key
+
+
+def resume(key: str) -> tuple[Session, Account] | None:
+    """The session and its account as it is now; None unless both are in force. One joined, indexed read."""
+    found = (Session.select(Session, Account).join(Account, on=(Session.account_id == Account.id), attr="account")
+             .where(Session.key_hash == _hash(key)).first())
+    if found is None or not _in_force(found, found.account):
+        return None
+    now = database.now()
+    if now - found.seen_at > TOUCH_EVERY:
+        with database.transaction():
+            Session.update(seen_at=now).where(Session.id == found.id).execute()
+    return found, found.account
+
+
+def _in_force(session: Session, account: Account) -> bool:
+    now = database.now()
+    alive = now < session.expires_at and (session.remember or now - session.seen_at < idle)
+    return alive and session.epoch == account.epoch and account.is_active and (account.expires_at is None or now < account.expires_at)
+
+
+def renew(session: Session) -> str:
+    """A new key for the same session, after the password was changed or confirmed. Returns it; the old one is dead."""
+    key = secrets.token_urlsafe(32)
+    with database.transaction():
+        Session.update(key_hash=_hash(key), confirmed_at=database.now()).where(Session.id == session.id).execute()
+    return key
+
+
+def confirmed(session: Session) -> bool:
+    """The person has proved within the last minutes that it is still they who sit there (safety.md, SS8)."""
+    return 0 <= database.now() - session.confirmed_at < CONFIRMED_MINUTES * MINUTE
+
+
+def sign_out(session: Session, account: Account, *, by: Actor) -> None:
+    with database.transaction():
+        Session.delete_by_id(session.id)
+        changes.record(Kind.SIGNED_OUT, by=by, account=account)
+
+
+def of(account: Account) -> list[Session]:
+    """Those in force, the last used first."""
+    rows = Session.select().where((Session.account_id == account.id) & (Session.epoch == account.epoch)).order_by(Session.seen_at.desc())
+    return [session for session in rows if _in_force(session, account)]
+
+
+def end(session_id: int, account: Account, *, by: Actor) -> None:
+    """End one session of the account. Raises NotFound where it has no such session."""
+    by.must_own(account)
+    with database.transaction():
+        session = Session.get_or_none((Session.id == session_id) & (Session.account_id == account.id))
+        if session is None:
+            raise NotFound("This session has ended already.")
+        session.delete_instance()
+        changes.record(Kind.SESSION_ENDED, by=by, account=account, before={"session": f"{session.device}, {session.source}"}, after={})
+
+
+def forget(account: Account, *, keep: int | None) -> int:
+    """Remove the rows of an account whose epoch went up; `keep` is the session that asked, which goes on. Returns how many."""
+    if keep is not None:
+        Session.update(epoch=account.epoch).where((Session.id == keep) & (Session.account_id == account.id)).execute()
+    return Session.delete().where((Session.account_id == account.id) & (Session.id != (keep or 0))).execute()
+
+
+def device(user_agent: str) -> str:
+    """"Firefox on Windows": what a person can tell their devices apart by."""
+    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
+    named = " on ".join(part for part in (browser, system) if part)
+    return named or re.sub(r"[^ -~]", "", user_agent)[:LONGEST_TEXT] or "Unknown device"
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

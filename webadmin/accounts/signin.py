@@ -1,0 +1,86 @@
+"""The one gate for every sign-in, whatever the door: throttle, one equal check, then the account's state.
+
+An unknown name, a wrong password, a disabled or deleted account and one locked by too many failures get the same answer
+after the same time. Failures are counted before the password is looked at, so that parallel guesses gain nothing.
+"""
+from __future__ import annotations
+
+import threading
+from typing import NoReturn
+
+from webadmin import database
+from webadmin.accounts import changes, passwords, throttle, users
+from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
+from webadmin.accounts.models import Account
+from webadmin.accounts.throttle import MINUTE, Attempt
+
+_turned_away = {"count": 0, "written_at": 0}
+_turned_away_lock = threading.Lock()
+
+
+def authenticate(name: str, password: str, *, by: Actor, device: str = "") -> Account:
+    """The account that `name` (username or e-mail) and `password` open. Never call it inside a transaction.
+
+    `device` is the cookie of throttle.know_device: its failures count apart, so that a stranger's cannot lock the owner out.
+    Raises TooManyAttempts (429), Busy (503) or WrongCredentials.
+    """
+    account = users.named(name)
+    attempt = None
+    try:
+        attempt = throttle.take(account, name, by.source, device)
+        right = passwords.matches(password, account and account.password_hash, account and account.password_scheme)
+    except (TooManyAttempts, Busy):
+        if attempt:
+            throttle.give_back(attempt)
+        _turn_away(by)
+        raise
+    if account is None or not right or (attempt.locked and not _is_last_administrator(account)):
+        _refuse(Kind.WRONG_PASSWORD, account, by)
+    if not may_sign_in(account):
+        _refuse(Kind.NOT_ADMITTED, account, by)
+    return _admit(account, password, attempt, by)
+
+
+def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> None:
+    """The signed-in person proves their password once more. It counts like a sign-in. Raises as authenticate does."""
+    authenticate(account.username, password, by=by, device=device)
+
+
+def may_sign_in(account: Account) -> bool:
+    return account.is_active and (account.expires_at is None or database.now() < account.expires_at)
+
+
+def _refuse(kind: Kind, account: Account | None, by: Actor) -> NoReturn:
+    """Write it down, without the typed name: people type passwords there. Always raises WrongCredentials."""
+    with database.transaction():
+        changes.record(kind, by=by, account=account)
+    raise WrongCredentials
+
+
+def _admit(account: Account, password: str, attempt: Attempt, by: Actor) -> Account:
+    fresh = passwords.hash_anew(password, account.password_hash, account.password_scheme)
+    with database.transaction():
+        throttle.succeeded(attempt)
+        if fresh:
+            Account.update(password_hash=fresh[0], password_scheme=fresh[1]).where(
+                (Account.id == account.id) & (Account.password_hash == account.password_hash)).execute()
+        Account.update(last_signed_in_at=database.now()).where(Account.id == account.id).execute()
+        changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account)
+    return account
+
+
+def _is_last_administrator(account: Account) -> bool:
+    return account.is_administrator and not users.another_administrator(account)
+
+
+def _turn_away(by: Actor) -> None:
+    """Attempts that were not heard are written down as one entry a minute, however many there are."""
+    with _turned_away_lock:
+        _turned_away["count"] += 1
+        now = database.now()
+        if abs(now - _turned_away["written_at"]) < MINUTE:
+            return
+        count, _turned_away["count"], _turned_away["written_at"] = _turned_away["count"], 0, now
+    with database.transaction():
+        changes.record(Kind.TURNED_AWAY, by=Actor(by.door, by.source, by.request_id), accounts=count)

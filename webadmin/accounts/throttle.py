@@ -1,0 +1,132 @@
+"""Failed sign-ins, counted for each account, unknown name, source and known device; shared by all processes, kept over a restart.
+
+Ten failures of one subject are free, then it waits 1, 2, 4 ... 15 minutes. Sources: NIST SP 800-63B-4 section 3.2.2; the rows LG
+of safety.md.
+"""
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from webadmin import database
+from webadmin.accounts import keys, names
+from webadmin.accounts.errors import TooManyAttempts
+from webadmin.accounts.models import Account, Throttle
+
+MINUTE = 60_000
+FREE_FAILURES = 10
+LONGEST_WAIT = 15 * MINUTE
+FORGOTTEN_AFTER = 12 * 60 * MINUTE
+LOCKED_AFTER = 100                # failures in a row: the password is of no use until it is set anew
+SOURCE_FAILURES = 60              # a minute
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One counted attempt: the names of its counters (`source` is empty for a known device), and whether the subject is locked."""
+
+    subject: str
+    source: str
+    locked: bool
+
+    @property
+    def counters(self) -> list[str]:
+        return [name for name in (self.subject, self.source) if name]
+
+
+def take(account: Account | None, name: str, source: str, device: str) -> Attempt:
+    """Count one failure ahead of the check. Raises TooManyAttempts where the subject or the source must wait."""
+    subject, origin = _counters(account, name, source, device)
+    with database.transaction():
+        rows = _rows([each for each in (subject, origin) if each])
+        if origin:
+            _count_source(rows[origin])
+        return Attempt(subject, origin, _count_subject(rows[subject]))
+
+
+def give_back(attempt: Attempt) -> None:
+    """The attempt was never heard: it counts for nobody."""
+    with database.transaction():
+        Throttle.update(failures=Throttle.failures - 1, in_a_row=Throttle.in_a_row - 1, until=0).where(
+            Throttle.name.in_(attempt.counters) & (Throttle.failures > 0)).execute()
+
+
+def succeeded(attempt: Attempt) -> None:
+    """The subject starts afresh, the source has failed once less. Part of the caller's transaction."""
+    Throttle.delete().where(Throttle.name == attempt.subject).execute()
+    Throttle.update(failures=Throttle.failures - 1).where((Throttle.name == attempt.source) & (Throttle.failures > 0)).execute()
+
+
+def know_device(account: Account) -> str:
+    """The value of the cookie by which this browser's failures count apart for this account."""
+    nonce = secrets.token_urlsafe(16)
+    return f"{nonce}.{_device_proof(nonce, account)}"
+
+
+def forgive(account: Account) -> None:
+    """Forget the failures of an account whose password has been set anew. Part of the caller's transaction."""
+    Throttle.delete().where(Throttle.name == keys.digest("account", str(account.id))).execute()
+
+
+def _device_proof(nonce: str, account: Account) -> str:
+    return keys.digest("device", f"{nonce} {account.id} {account.object_id}")
+
+
+def _counters(account: Account | None, name: str, source: str, device: str) -> tuple[str, str]:
+    """The names of the two counters of this attempt: subject and source; a known device has one of its own and no source."""
+    nonce, _, proof = device.partition(".")
+    if account is not None and proof and hmac.compare_digest(proof.encode(), _device_proof(nonce, account).encode()):
+        return keys.digest("known device", nonce), ""
+    subject = keys.digest("account", str(account.id)) if account else keys.digest("name", names.key(name))
+    return subject, keys.digest("source", _network(source))
+
+
+def _network(source: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 one: what one subscriber has."""
+    try:
+        address = ipaddress.ip_address(source)
+    except ValueError:
+        return source
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _rows(wanted: Iterable[str]) -> dict[str, Throttle]:
+    now = database.now()
+    for name in wanted:
+        Throttle.insert(name=name, failures=0, in_a_row=0, first_at=now, until=0, updated_at=now).on_conflict_ignore().execute()
+    return {row.name: row for row in database.locked(Throttle.select().where(Throttle.name.in_(wanted)).order_by(Throttle.name))}
+
+
+def _count_source(row: Throttle) -> None:
+    now = database.now()
+    if not 0 <= now - row.first_at < MINUTE:
+        row.failures, row.first_at = 0, now
+    if row.failures >= SOURCE_FAILURES:
+        raise TooManyAttempts(max(1, (row.first_at + MINUTE - now) // 1000))
+    row.failures += 1
+    _keep(row)
+
+
+def _count_subject(row: Throttle) -> bool:
+    now = database.now()
+    wait = min(row.until - now, LONGEST_WAIT)       # a clock that jumped must not lock anybody out for days
+    if wait > 0:
+        raise TooManyAttempts(max(1, -(-wait // 1000)))
+    if abs(now - row.updated_at) > FORGOTTEN_AFTER:
+        row.failures = 0
+    row.failures += 1
+    row.in_a_row += 1
+    if row.failures >= FREE_FAILURES:
+        row.until = now + min(MINUTE << min(row.failures - FREE_FAILURES, 10), LONGEST_WAIT)
+    _keep(row)
+    return row.in_a_row > LOCKED_AFTER
+
+
+def _keep(row: Throttle) -> None:
+    row.updated_at = database.now()
+    row.save()

@@ -1,0 +1,127 @@
+"""One connection: who is too slow to be kept, what is logged of a request, what an answer outside the app carries."""
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import InternalServerError
+
+from . import logs
+
+# With the 5 seconds between two looks, nobody idle or unfinished stays longer than 30.
+SILENT_SECONDS = 25
+REQUEST_SECONDS = 25           # from first to last byte of a request ...
+SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at this rate
+LONGEST_PATH = 1000            # characters in the log
+
+# A request that cannot be read never reaches the app, so its answer gets its headers here.
+PLAIN_HEADERS = [
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"), ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"), ("Cache-Control", "no-store")]
+
+# What follows /setup/ signs somebody in, so it is never written down.
+_secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
+
+
+class _Logged:
+    """A task of waitress that writes one line to the log when it is done."""
+    channel: Any
+    request: Any
+    response_headers: list[tuple[str, str]]
+    status: str
+    content_length: int | None
+    wrote_header: bool
+    written = 0
+
+    def service(self) -> None:
+        begun = time.perf_counter()
+        if self.channel.server.stopping:
+            self.set_close_on_finish()  # type: ignore[attr-defined]
+        try:
+            super().service()  # type: ignore[misc]
+        finally:
+            if not isinstance(self.request.error, InternalServerError):  # that tells the same request's failure again
+                self._log(time.perf_counter() - begun)
+
+    def write(self, data: bytes) -> None:
+        self.written += len(data)
+        super().write(data)  # type: ignore[misc]
+
+    def _log(self, seconds: float) -> None:
+        method = getattr(self.request, "command", "")
+        sent = self.written if self.content_length is None else self.content_length
+        environ = getattr(self, "environ", None) or {}
+        headers = {name.lower(): value for name, value in self.response_headers}
+        logs.write("request", method=method, path=_shown(getattr(self.request, "path", "")), status=self._outcome(),
+                   bytes=0 if method == "HEAD" else sent, ms=round(seconds * 1000, 1),
+                   client=environ.get("REMOTE_ADDR", self.channel.addr[0]), request_id=headers.get("x-request-id"))
+
+    def _outcome(self) -> int:
+        """The status sent; 499, as other servers say it, for a client that was gone before there was one."""
+        if self.wrote_header:
+            return int(self.status[:3])
+        return 500 if self.channel.connected else 499
+
+
+def _shown(path: str) -> str:
+    readable = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    return _secret.sub(r"\1…", readable)[:LONGEST_PATH]
+
+
+class _AppTask(_Logged, WSGITask):
+    pass
+
+
+class _ErrorTask(_Logged, ErrorTask):
+    def execute(self) -> None:
+        self.response_headers.extend(PLAIN_HEADERS)
+        super().execute()
+
+
+class _Connection(HTTPChannel):
+    task_class, error_task_class = _AppTask, _ErrorTask
+    begun = 0.0  # when the request that is still coming began
+
+    def received(self, data: bytes) -> bool:
+        before = self.request
+        taken = super().received(data)
+        if self.request is not before:
+            self.begun = self.last_activity
+        return taken
+
+    def overdue(self, now: float) -> bool:
+        """True for a client that is silent, does not take its answer, or sends its request too slowly."""
+        if self.requests and not self.total_outbufs_len:
+            return False  # the app is at work
+        if now - self.last_activity > SILENT_SECONDS:
+            return True
+        return self.request is not None and now - self.begun > REQUEST_SECONDS + self.request.body_bytes_received / SLOWEST_BYTES_A_SECOND
+
+
+class Listener(TcpWSGIServer):
+    channel_class = _Connection
+    stopping = False
+
+    def maintenance(self, now: float) -> None:
+        """Close overdue connections, even those whose other end never reads again."""
+        for connection in list(self.active_channels.values()):
+            if connection.overdue(now):
+                connection.handle_close()
+
+    def fix_addr(self, addr: tuple[Any, ...]) -> tuple[Any, ...]:
+        """An IPv4 client of a socket that listens on both kinds is known by its IPv4 address."""
+        return (addr[0].removeprefix("::ffff:"), *addr[1:])
+
+    def stop_accepting(self) -> None:
+        self.stopping = True
+        self.del_channel()
+        self.socket.close()
+
+    def busy(self) -> bool:
+        """True while a request runs or an answer is not sent to its end."""
+        return any(each.requests or each.total_outbufs_len for each in list(self.active_channels.values()))

@@ -1,0 +1,169 @@
+"""The store: connect by URL, one connection a request, transaction(). What differs between the engines lives here.
+
+SQLite is opened as safety.md, section 4, asks: WAL, synchronous=FULL (NORMAL loses acknowledged writes when the power
+fails), every write transaction IMMEDIATE (a deferred one fails at once with "database is locked" after a read).
+"""
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import peewee
+from peewee import IntegrityError, InterfaceError, OperationalError, fn
+from playhouse import migrations
+from playhouse.pool import PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_MS = 10_000
+CONNECTIONS = 150                 # more than any number of web threads; each opens one when it needs one
+MIGRATION_LOCK = 0x77656261       # "weba"
+PRAGMAS = [("busy_timeout", BUSY_MS), ("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1),
+           ("trusted_schema", 0), ("secure_delete", 1), ("journal_size_limit", 64 * 1024 * 1024), ("temp_store", "memory")]
+
+proxy: Any = peewee.DatabaseProxy()
+Unavailable = (OperationalError, InterfaceError, peewee.InternalError, peewee.DatabaseError)
+__all__ = ["IntegrityError", "Unavailable", "bind", "connection", "engine", "migrate", "proxy", "transaction"]
+
+_queue: _WriteQueue | None = None
+
+
+def bind(url: str) -> None:
+    """Point the models at the store that `url` names: sqlite:///file, postgresql://... or mariadb://... . Opens nothing yet."""
+    global _queue
+    parts = urlsplit(url)
+    _queue = None
+    if parts.scheme == "sqlite":
+        path = Path(unquote(parts.path[1:]))
+        _queue = _WriteQueue(path.with_name(path.name + ".lock"))
+        store: Any = PooledSqliteDatabase(str(path), pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False,
+                                          autoconnect=False, max_connections=CONNECTIONS)
+    else:
+        where = {"host": parts.hostname, "port": parts.port, "user": unquote(parts.username or "") or None,
+                 "password": unquote(parts.password or "") or None}
+        given = {name: value for name, value in where.items() if value is not None}
+        pooled: Any = PooledPostgresqlDatabase if parts.scheme.startswith("postgres") else PooledMySQLDatabase
+        extra: dict[str, Any] = {} if parts.scheme.startswith("postgres") else {"charset": "utf8mb4", "mariadb": True}
+        store = pooled(parts.path.lstrip("/"), autoconnect=False, max_connections=CONNECTIONS, stale_timeout=300, **given, **extra)
+    proxy.initialize(store)
+
+
+def engine() -> str:
+    """"sqlite", "postgresql" or "mariadb": asked only where the engines differ."""
+    if isinstance(proxy.obj, peewee.SqliteDatabase):
+        return "sqlite"
+    return "postgresql" if isinstance(proxy.obj, peewee.PostgresqlDatabase) else "mariadb"
+
+
+def sqlite_path() -> Path:
+    return Path(proxy.obj.database)
+
+
+def forget_connections() -> None:
+    """Close every idle connection; after a fork and at the end of a test. No connection may cross a fork."""
+    proxy.obj.close_all() if hasattr(proxy.obj, "close_all") else proxy.obj.close()
+
+
+@contextmanager
+def connection() -> Iterator[None]:
+    """One connection for the block, from the pool; inside another block the same one."""
+    opened = proxy.obj.connect(reuse_if_open=True)
+    try:
+        yield
+    except Unavailable:
+        if opened and engine() != "sqlite":
+            proxy.obj.manual_close()      # it may be dead: the next request gets another
+            opened = False
+        raise
+    finally:
+        if opened and not proxy.obj.is_closed():
+            proxy.obj.close()
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """All or nothing for the block; inside another transaction a part of that one.
+
+    On SQLite writers queue here, in turn, over all processes: no writer starves while it polls the engine's own lock.
+    """
+    if proxy.obj.in_transaction():
+        yield
+        return
+    if _queue is None:
+        with proxy.obj.atomic():
+            yield
+        return
+    with _queue, proxy.obj.atomic():
+        yield
+
+
+class _WriteQueue:
+    """One writer at a time: a lock for this process's threads, then an advisory lock on a file for the other processes."""
+
+    def __init__(self, path: Path):
+        self.path, self.threads, self.file, self.pid = path, threading.Lock(), -1, 0
+
+    def __enter__(self) -> None:
+        if not self.threads.acquire(timeout=BUSY_MS / 1000):
+            raise OperationalError("too many writers wait for the database")
+        try:
+            if self.pid != os.getpid():   # a lock inherited over a fork would be shared, and so hold nobody off
+                self.file, self.pid = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), os.getpid()
+            fcntl.flock(self.file, fcntl.LOCK_EX)
+        except OSError as wrong:
+            self.threads.release()
+            raise OperationalError(f"the database cannot be written: {wrong.strerror}") from wrong
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self.file, fcntl.LOCK_UN)
+        self.threads.release()
+
+
+def migrate() -> list[str]:
+    """Apply the numbered changes that are missing, once, under a lock, however many servers start together.
+
+    Returns their names. Raises migrations.MigrationError where the store is newer than this program.
+    """
+    with connection(), _migrating():
+        runner = migrations.Runner(proxy.obj, str(MIGRATIONS))
+        if unknown := [each.name for each in runner.status() if each.path is None]:
+            raise migrations.MigrationError(f"it was made by a newer version ({unknown[-1]})")
+        return runner.up()
+
+
+@contextmanager
+def _migrating() -> Iterator[None]:
+    if engine() == "sqlite":
+        with open(sqlite_path().with_name(sqlite_path().name + ".migrating"), "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+        return
+    lock = MIGRATION_LOCK if engine() == "postgresql" else str(MIGRATION_LOCK)
+    take, give = (("select pg_advisory_lock(%s)", "select pg_advisory_unlock(%s)") if engine() == "postgresql"
+                  else ("select get_lock(%s, 600)", "select release_lock(%s)"))
+    proxy.obj.execute_sql(take, (lock,))
+    try:
+        yield
+    finally:
+        proxy.obj.execute_sql(give, (lock,))
+
+
+def contains(column: peewee.Field, part: str) -> peewee.Expression:
+    """The text of `column` holds `part`, letter for letter."""
+    return (fn.STRPOS if engine() == "postgresql" else fn.INSTR)(column, part) > 0
+
+
+def locked(rows: peewee.ModelSelect) -> peewee.ModelSelect:
+    """The rows, held until the transaction ends; SQLite has one writer anyway."""
+    return rows if engine() == "sqlite" else rows.for_update()
+
+
+def now() -> int:
+    """Milliseconds since 1970 UTC, the unit of every time in the store."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,143 @@
+"""Every setting: its environment variable, default, unit, and what is refused.
+
+Three sources, the later wins: the default here, `instance/config.py` (same upper-case names), the environment.
+"""
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+LOWEST_COST, USUAL_COST, HIGHEST_COST = 4, 12, 14
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; its text is one sentence for the person who starts the server."""
+
+
+def _whole(lowest: int, highest: int):
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
+            raise ValueError(f"must be a whole number from {lowest} to {highest}")
+        return int(text)
+    return read
+
+
+def _port(text: str) -> int:
+    if text == "0":
+        raise ValueError("must name a port from 1 to 65535; 0 would be a different address at every start")
+    return _whole(1, 65535)(text)
+
+
+def _switch(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "open": True,
+             "0": False, "false": False, "no": False, "off": False, "closed": False, "": False}
+    if text.lower() not in words:
+        raise ValueError("must be yes or no")
+    return words[text.lower()]
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query or "@" in parts.netloc:
+        raise ValueError("must be an address such as https://accounts.example.com, without a path")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _database(text: str) -> str:
+    if urlsplit(text).scheme not in ("sqlite", "postgresql", "postgres", "mysql", "mariadb"):
+        raise ValueError("must start with sqlite:///, postgresql:// or mariadb://")
+    return text
+
+
+def _one_of(*words: str):
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+    return read
+
+
+def _folder(text: str) -> Path:
+    return (ROOT / Path(text).expanduser()).resolve()
+
+
+def _setting(variable: str, read: Any, default: Any = None) -> Any:
+    """A field that is read from `variable` by `read`, which raises ValueError with the rest of a sentence."""
+    return field(default=default, metadata={"variable": variable, "read": read})
+
+
+@dataclass(frozen=True)
+class Settings:
+    host: str = _setting("WEBADMIN_HOST", str, "127.0.0.1")
+    port: int = _setting("WEBADMIN_PORT", _port, 5000)
+    data: Path = _setting("WEBADMIN_DATA", _folder, ROOT / "instance")
+    keys: Path = _setting("WEBADMIN_KEYS", _folder)                      # <data>/keys
+    database_url: str = _setting("WEBADMIN_DATABASE_URL", _database)     # sqlite:///<data>/webadmin.db
+    url: str = _setting("WEBADMIN_URL", _address, "")                    # the public address
+    proxies: int = _setting("WEBADMIN_PROXIES", _whole(0, 5), 0)         # trusted hops
+    workers: int = _setting("WEBADMIN_WORKERS", _whole(1, 64))           # processes; one a core
+    threads: int = _setting("WEBADMIN_THREADS", _whole(1, 128), 16)      # in each process
+    registration: bool = _setting("WEBADMIN_REGISTRATION", _switch, True)
+    admin_username: str = _setting("WEBADMIN_ADMIN_USERNAME", str, "")
+    admin_password: str = _setting("WEBADMIN_ADMIN_PASSWORD", str, "")
+    common_passwords: str = _setting("WEBADMIN_COMMON_PASSWORDS", _one_of("5000", "full"), "5000")
+    bcrypt_cost: int = _setting("WEBADMIN_BCRYPT_COST", _whole(LOWEST_COST, HIGHEST_COST), USUAL_COST)
+    testing: bool = _setting("WEBADMIN_TESTING", _switch, False)
+    idle_minutes: int = _setting("WEBADMIN_IDLE_MINUTES", _whole(1, 1440), 60)
+    session_hours: int = _setting("WEBADMIN_SESSION_HOURS", _whole(1, 720), 24)
+    remember_days: int = _setting("WEBADMIN_REMEMBER_DAYS", _whole(1, 30), 30)
+
+    @property
+    def secure(self) -> bool:
+        """True where browsers reach the server by https: Secure cookies, `__Host-` names, HSTS."""
+        return self.url.startswith("https:") or (self.proxies > 0 and not self.url)
+
+    @property
+    def address(self) -> str:
+        """Where links lead: the public address, else this machine; never the Host header of a request."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host
+        return self.url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def load(environ: Mapping[str, str] = os.environ, config: Path = ROOT / "instance" / "config.py") -> Settings:
+    """Read file and environment. Raises SettingError with a sentence that names the variable."""
+    given = {**_from_file(config), **{name: value for name, value in environ.items() if name.startswith("WEBADMIN_")}}
+    values = {}
+    for each in fields(Settings):
+        name = each.metadata["variable"]
+        if name in given and (str(given[name]) or each.default == ""):
+            try:
+                values[each.name] = each.metadata["read"](str(given[name]))
+            except ValueError as wrong:
+                raise SettingError(f"{name} {wrong}.") from None
+    return _complete(values)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    names: dict[str, Any] = {}
+    try:
+        exec(compile(path.read_text(), str(path), "exec"), names)  # noqa: S102  the owner's own file
+    except Exception as wrong:
+        raise SettingError(f"{path} cannot be read: {wrong}.") from None
+    return {name: value for name, value in names.items() if name.startswith("WEBADMIN_")}
+
+
+def _complete(values: dict[str, Any]) -> Settings:
+    data = values.get("data", ROOT / "instance")
+    values.setdefault("keys", data / "keys")
+    values.setdefault("database_url", f"sqlite:///{data / 'webadmin.db'}")
+    values.setdefault("workers", os.cpu_count() or 1)
+    settings = Settings(**values)
+    if settings.bcrypt_cost < USUAL_COST and not settings.testing:
+        raise SettingError("WEBADMIN_BCRYPT_COST below 12 is for tests only: set WEBADMIN_TESTING=1 with it.")
+    if bool(settings.admin_username) != bool(settings.admin_password):
+        raise SettingError("WEBADMIN_ADMIN_USERNAME and WEBADMIN_ADMIN_PASSWORD go together: set both or neither.")
+    return settings

@@ -10,7 +10,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
 
-from . import logs
+from . import logs, security
 
 # With the 5 seconds between two looks, nobody idle or unfinished stays longer than 30.
 SILENT_SECONDS = 25
@@ -19,10 +19,7 @@ SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at 
 LONGEST_PATH = 1000            # characters in the log
 
 # A request that cannot be read never reaches the app, so its answer gets its headers here.
-PLAIN_HEADERS = [
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"), ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"), ("Referrer-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"), ("Cache-Control", "no-store")]
+PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
 
 # What follows /setup/ signs somebody in, so it is never written down.
 _secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)

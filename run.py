@@ -1,0 +1,36 @@
+"""Start webadmin: settings -> app -> server. Runs from any folder; webadmin/settings.py names every setting."""
+import os
+import subprocess
+import sys
+
+from webadmin import create_app, server, settings, start
+
+
+def announce(here: settings.Settings) -> None:
+    """Prepare the data folder and say where to go."""
+    link = start.prepare(here)
+    if here.testing:
+        print("Warning: WEBADMIN_TESTING is on: passwords are kept badly. Never use this for real accounts.", file=sys.stderr)
+    if not (is_loopback(here.host) or here.secure or here.proxies):
+        print("Warning: the network can read every password: set WEBADMIN_URL=https://... or WEBADMIN_PROXIES.", file=sys.stderr)
+    print(*([f"Set-up: {link}"] if link else []), f"webadmin is ready: {here.address}", sep="\n", flush=True)
+    if link and sys.stdout.isatty() and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        subprocess.Popen([sys.executable, "-m", "webbrowser", link], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def main() -> int:
+    os.environ.pop("FLASK_DEBUG", None)  # nobody debugs by accident where accounts live
+    try:
+        here = settings.load()
+        return server.serve(lambda: create_app(here), here, lambda: announce(here))
+    except (settings.SettingError, start.StartError) as wrong:
+        print(wrong, file=sys.stderr)
+        return 2 if isinstance(wrong, settings.SettingError) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""The server in real processes, with a tiny app: nothing here needs a database."""
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HELPER = """
+import os, sys, time
+from webadmin import connections, server
+from webadmin.settings import load
+
+if os.environ.get("HURRY"):
+    server.SWEEP_SECONDS = connections.SILENT_SECONDS = connections.REQUEST_SECONDS = 1
+
+def app(environ, start_response):
+    time.sleep({"/slow": 1, "/slower": 2.5}.get(environ["PATH_INFO"], 0))
+    answer = b"x" * 40_000_000 if environ["PATH_INFO"] == "/long" else str(os.getpid()).encode()
+    start_response("200 OK", [("Content-Length", str(len(answer))), ("X-Request-Id", "request-1")])
+    return [answer]
+
+def create_app():
+    if os.environ.get("BREAK"):
+        raise RuntimeError("no app today")
+    return app
+
+sys.exit(server.serve(create_app, load(), lambda: print("ready", flush=True)))
+"""
+
+
+class Server:
+    """A server process of the test's own, on a free port."""
+
+    def __init__(self, folder: Path, port: int | None = None, **environment: str) -> None:
+        self.port = port or free_port()
+        self.log = folder / f"log-{self.port}-{time.monotonic_ns()}"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", HELPER], cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True,
+                env={**os.environ, "WEBADMIN_PORT": str(self.port), "WEBADMIN_WORKERS": "2", "WEBADMIN_THREADS": "4",
+                     "WEBADMIN_DATA": str(folder), **environment})
+        assert self.process.stdout
+        self.said = self.process.stdout.readline()
+
+    def get(self, path: str = "/", seconds: float = 5) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=seconds) as answer:
+            return str(answer.read().decode())
+
+    def connect(self, data: bytes) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        connection.sendall(data)
+        return connection
+
+    def children(self) -> set[int]:
+        """The processes that answer; as many as there are workers, once all are up."""
+        found: set[int] = set()
+
+        def complete() -> bool:
+            found.add(int(self.get()))
+            return len(found) == 2
+
+        until(complete)
+        return found
+
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def end(self) -> None:
+        with self.process:
+            self.process.kill()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def until(holds: Callable[[], object], seconds: float = 5) -> None:
+    last_moment = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < last_moment, "it never came true"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    with contextlib.ExitStack() as started:
+        def one(**given: Any) -> Server:
+            server = Server(tmp_path, **given)
+            started.callback(server.end)
+            return server
+        yield one
+
+
+@pytest.fixture
+def server(start: Callable[..., Server]) -> Server:
+    return start()
+
+
+def test_taken_port_is_refused_with_one_sentence(server: Server, start: Callable[..., Server]) -> None:
+    second = start(port=server.port)
+    assert second.process.wait(5) == 1
+    assert second.said == ""
+    assert second.log.read_text() == (f"Port {server.port} is taken by another program: "
+                                      "end that one, or choose another port with WEBADMIN_PORT.\n")
+
+
+def test_address_of_another_machine_is_refused_with_one_sentence(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_HOST="192.0.2.1")
+    assert server.process.wait(5) == 1
+    assert re.fullmatch(r"192\.0\.2\.1 port \d+ cannot be used .*WEBADMIN_HOST.*\n", server.log.read_text())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_signal_finishes_what_runs_and_ends_0(server: Server, number: signal.Signals) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(server.get, "/slow") for _ in range(4)]
+        time.sleep(0.4)
+        server.process.send_signal(number)
+        assert all(each.result() for each in running)
+    assert server.process.wait(3) == 0
+    assert not [line for line in server.lines() if line["event"] != "request"]
+
+
+def test_stop_signal_to_the_whole_group_ends_0(start: Callable[..., Server]) -> None:
+    server = start()
+    children = server.children()
+    for pid in (*children, server.process.pid):
+        os.kill(pid, signal.SIGINT)
+    assert server.process.wait(3) == 0
+
+
+def test_stop_does_not_wait_for_idle_or_unfinished_connections(server: Server) -> None:
+    idle = server.connect(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert idle.recv(1)
+    unfinished = server.connect(b"GET / HTTP/1.1\r\nHost:")
+    server.process.terminate()
+    assert server.process.wait(3) == 0
+    idle.close()
+    unfinished.close()
+
+
+def test_killed_child_is_replaced(server: Server) -> None:
+    before = server.children()
+    os.kill(min(before), signal.SIGKILL)
+    until(lambda: min(before) not in server.children())
+    assert len(server.children() & before) == 1
+
+
+def test_parent_gives_up_when_no_child_can_start(start: Callable[..., Server]) -> None:
+    server = start(BREAK="yes")
+    assert server.process.wait(10) == 1
+    *lines, last = server.log.read_text().splitlines()
+    assert last.startswith("webadmin gives up")
+    assert "no app today" in lines[0]
+
+
+def test_killed_parent_frees_the_port(server: Server, start: Callable[..., Server]) -> None:
+    server.children()
+    server.process.kill()
+    server.process.wait()
+    until(lambda: not is_open(server.port))
+    assert start(port=server.port).get()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_clients_that_never_finish_stop_nobody(server: Server) -> None:
+    with contextlib.ExitStack() as clients:
+        for head in [b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: "] * 20 + [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx"] * 40:
+            clients.enter_context(server.connect(head))
+        begun = time.monotonic()
+        for _ in range(20):
+            server.get(seconds=2)
+        assert time.monotonic() - begun < 2
+
+
+def test_client_that_never_reads_its_answer_holds_one_thread_only(server: Server) -> None:
+    with contextlib.ExitStack() as clients:
+        for _ in range(2):
+            clients.enter_context(server.connect(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n"))
+        time.sleep(0.2)
+        assert server.get(seconds=2)
+
+
+def test_silent_and_slow_clients_are_cut_off(start: Callable[..., Server]) -> None:
+    server = start(HURRY="yes")
+    with (server.connect(b"GET / HTTP/1.1\r\nHost:") as silent, server.connect(b"GET / HTTP/1.1\r\nX:") as dripping,
+          server.connect(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n") as deaf):
+        deadline = time.monotonic() + 6
+        with pytest.raises(OSError):
+            while time.monotonic() < deadline:
+                dripping.sendall(b"x")
+                time.sleep(0.2)
+        assert silent.recv(1) == b""
+        assert len(received(deaf)) < 40_000_000
+        assert server.get()
+
+
+def received(client: socket.socket) -> bytes:
+    data = bytearray()
+    with contextlib.suppress(ConnectionError):
+        while piece := client.recv(1 << 20):
+            data += piece
+    return bytes(data)
+
+
+def test_request_longer_than_the_time_for_slow_clients_is_answered(start: Callable[..., Server]) -> None:
+    server = start(HURRY="yes")
+    assert server.get("/slower")
+
+
+def test_log_has_one_line_of_json_for_a_request_without_query_or_link(server: Server) -> None:
+    server.get("/users?q=secret")
+    server.get("/setup/secret?x=1")
+    server.get("//setup//secret")
+    server.get("/%73etup/secret%0A%1B[31m%22x")
+    server.get("/%C3%A5")
+    until(lambda: len(server.lines()) == 5)
+    assert "secret" not in server.log.read_text()
+    assert "\x1b" not in server.log.read_text()
+    assert [line["path"] for line in server.lines()] == ["/users", "/setup/…", "//setup//…", "/setup/…", "/å"]
+    first = server.lines()[0]
+    assert first["method"] == "GET" and first["status"] == 200 and first["client"] == "127.0.0.1"
+    assert first["request_id"] == "request-1"
+    assert isinstance(first["bytes"], int) and first["bytes"] > 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(first["time"]))
+
+
+@pytest.mark.parametrize(("request_", "status"), [
+    (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 17_000 + b"\r\n\r\n", 431),
+    (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", 413),
+    (b"nonsense\r\n\r\n", 400)])
+def test_request_that_cannot_be_read_is_refused_safely_and_logged(server: Server, request_: bytes, status: int) -> None:
+    with server.connect(request_) as client:
+        head = client.recv(65_536).decode().split("\r\n\r\n")[0]
+    assert head.startswith(f"HTTP/1.0 {status}") or head.startswith(f"HTTP/1.1 {status}")
+    assert "X-Content-Type-Options: nosniff" in head
+    assert "\r\nServer:" not in head
+    until(server.lines)
+    assert [line["status"] for line in server.lines()] == [status]
+
+
+def test_answers_do_not_tell_what_serves_them(server: Server) -> None:
+    with server.connect(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as client:
+        assert b"server:" not in client.recv(65_536).lower()

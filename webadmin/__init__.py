@@ -1,0 +1,27 @@
+"""webadmin keeps the accounts of people and programs. `create_app` names every part once, in start-up order."""
+from __future__ import annotations
+
+from flask import Flask
+
+from webadmin import caller, commands, database, failures, look, pages, security, settings
+from webadmin.accounts import keys, passwords, sessions
+
+__version__ = "1.0.0"
+
+
+def create_app(given: settings.Settings | None = None) -> Flask:
+    """The app over a prepared data folder (see start.py). Opens no connection, so it may be made before a fork."""
+    chosen = given or settings.load()
+    app = Flask(__name__, template_folder=str(settings.ROOT / "templates"), static_folder=None)
+    app.config["SETTINGS"] = chosen
+    database.bind(chosen.database_url)
+    keys.load(chosen.keys)
+    passwords.configure(bcrypt_cost=chosen.bcrypt_cost, common_passwords=chosen.common_passwords)
+    sessions.configure(idle_minutes=chosen.idle_minutes, session_hours=chosen.session_hours, remember_days=chosen.remember_days)
+    security.init(app)
+    caller.init(app)
+    failures.init(app)
+    look.init(app)
+    pages.init(app)
+    commands.init(app)
+    return app

@@ -25,7 +25,7 @@ SIZES = (25, 50, 100)
 DAY = 24 * 60 * 60 * 1000
 STATES = {"active": (0, 1), "disabled": (2, 3), "deleted": (4, 5)}
 ROLES = {"user": 0, "administrator": 1}
-SORTS = {"name": Account.display_key, "state": Account.display_key, "email": Account.email_sort, "username": Account.username_key,
+SORTS = {"display_name": Account.display_key, "state": Account.display_key, "email": Account.email_sort, "username": Account.username_key,
          "role": Account.display_key, "last_signed_in": Account.last_signed_in_at, "created": Account.created_at}
 SEEN = ("never", "90d", "1y", "7d")
 COLUMNS = (Account.id, Account.shelf, Account.display_name, Account.username, Account.email, Account.last_signed_in_at, Account.created_at)
@@ -47,6 +47,10 @@ class Row(NamedTuple):
         return ("active", "disabled", "deleted")[self.shelf // 2]
 
     @property
+    def role(self) -> int:
+        return self.shelf % 2 + 1
+
+    @property
     def is_administrator(self) -> bool:
         return self.shelf % 2 == 1
 
@@ -58,15 +62,15 @@ class View:
     q: str = ""
     state: str = ""            # "" is everyone but the deleted
     role: str = ""
-    seen: str = ""
-    sort: str = "name"
+    last_signed_in: str = ""
+    sort: str = "display_name"
     order: str = "asc"
     per_page: int = 50
     after: str | None = None
     before: str | None = None
 
     def __post_init__(self) -> None:
-        allowed = {"state": ("", *STATES), "role": ("", *ROLES), "seen": ("", *SEEN), "sort": SORTS, "order": ("asc", "desc"), "per_page": SIZES}
+        allowed = {"state": ("", *STATES), "role": ("", *ROLES), "last_signed_in": ("", *SEEN), "sort": SORTS, "order": ("asc", "desc"), "per_page": SIZES}
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise Invalid(f"The list cannot be shown with {name} “{getattr(self, name)}”.", field=name)
@@ -114,7 +118,7 @@ def page(view: View) -> Page:
     else:
         ahead = _walk(view, start, (view.order == "desc") != backwards, search.holds(term) if term else None)
         counts = {} if term else tally(view.role)
-        total = counts.get(view.state or "all") if not view.seen else None
+        total = counts.get(view.state or "all") if not view.last_signed_in else None
     more, places = len(ahead) > view.per_page, ahead[: view.per_page]
     if backwards:
         places = places[::-1]
@@ -169,8 +173,8 @@ def _leg(view: View, shelf: int, start: Place | None, down: bool, condition: Exp
         query = query.where(here < there if down else here > there)
     if condition is not None:
         query = query.where(condition)
-    if view.seen:
-        query = query.where(_seen(view.seen))
+    if view.last_signed_in:
+        query = query.where(_seen(view.last_signed_in))
     order = (column.desc(), Account.id.desc()) if down else (column, Account.id)
     return query.order_by(*order).limit(view.per_page + 1)
 
@@ -193,8 +197,8 @@ def _seen(word: str) -> Expression:
 def _among(view: View, found: list[int]) -> list[Place]:
     """The places of a few known accounts, those that the filter admits, in ascending order."""
     condition = Account.shelf.in_(view.shelves)
-    if view.seen:
-        condition &= _seen(view.seen)
+    if view.last_signed_in:
+        condition &= _seen(view.last_signed_in)
     rows = [row for some in _batches(found) for row in
             Account.select(Account.shelf, SORTS[view.sort], Account.id).where(Account.id.in_(some) & condition).tuples()]
     return sorted(Place(view.rank(shelf), key, number) for shelf, key, number in rows)
@@ -206,7 +210,7 @@ def _counts_among(view: View, found: list[int]) -> dict[str, int | None]:
     admitted = [shelf for shelf in rows if not view.role or shelf % 2 == ROLES[view.role]]
     counts: dict[str, int | None] = {state: sum(shelf in pair for shelf in admitted) for state, pair in STATES.items()}
     counts["all"] = sum(shelf in in_view.shelves for shelf in admitted)
-    return {} if view.seen else counts
+    return {} if view.last_signed_in else counts
 
 
 def _batches(ids: list[int], size: int = 500) -> Iterable[list[int]]:

@@ -47,6 +47,12 @@ def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> 
     authenticate(account.username, password, by=by, device=device)
 
 
+def welcome(account: Account, *, by: Actor) -> None:
+    """Note the sign-in of an account that has just proved itself. Part of the caller's transaction."""
+    Account.update(last_signed_in_at=database.now()).where(Account.id == account.id).execute()
+    changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account)
+
+
 def may_sign_in(account: Account) -> bool:
     return account.is_active and (account.expires_at is None or database.now() < account.expires_at)
 
@@ -65,8 +71,7 @@ def _admit(account: Account, password: str, attempt: Attempt, by: Actor) -> Acco
         if fresh:
             Account.update(password_hash=fresh[0], password_scheme=fresh[1]).where(
                 (Account.id == account.id) & (Account.password_hash == account.password_hash)).execute()
-        Account.update(last_signed_in_at=database.now()).where(Account.id == account.id).execute()
-        changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account)
+        welcome(account, by=by)
     return account
 
 

@@ -90,23 +90,24 @@ def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: in
     return current
 
 
+def update_with_password(account: Account, given: Mapping[str, Any], password: str | None, *, by: Actor, version: int | None = None,
+                         reason: str = "", must_change: bool = True) -> Account:
+    """update and, where a password is given, change_password: both or neither."""
+    if not password:
+        return update(account, given, by=by, version=version, reason=reason)
+    by.must_own(account)
+    hashed = _hashed(password, given.get("username", account.username), given.get("email") or account.email or "")
+    with database.transaction():
+        changed = update(account, given, by=by, version=version, reason=reason)
+        return _set_password(changed, hashed, by=by, must_change=must_change, keep=None)
+
+
 def change_password(account: Account, password: str, *, by: Actor, must_change: bool = False, keep: int | None = None) -> Account:
     """Set a new password; ends every session but `keep`, every refresh token and JWT. Raises WeakPassword, Busy."""
     by.must_own(account)
-    text = passwords.accept(password, username=account.username, email=account.email or "")
-    hashed, scheme = passwords.hash_new(text)
+    hashed = _hashed(password, account.username, account.email or "")
     with database.transaction():
-        current = _current(account)
-        before = {"must_change_password": current.must_change_password}
-        current.password_hash, current.password_scheme, current.must_change_password = hashed, scheme, must_change
-        current.epoch += 1
-        _save(current)
-        ended = sessions.forget(current, keep=keep)
-        throttle.forgive(current)
-        old, new = changes.difference(before, {"must_change_password": must_change})
-        changes.record(Kind.PASSWORD, by=by, account=current, before=old,
-                       after={"password": changes.SECRET, "sessions_ended": ended, **new})
-    return current
+        return _set_password(account, hashed, by=by, must_change=must_change, keep=keep)
 
 
 def ask_for_new_password(account: Account, *, by: Actor) -> Account:
@@ -168,9 +169,27 @@ def _drafted(given: Mapping[str, Any], password: str) -> Account:
     now = database.now()
     account = Account(object_id=f"{int(time.time()):08x}{secrets.token_hex(8)}", username="", display_name="", created_at=now, updated_at=now)
     _set(account, {**given, "username": given.get("username") or given.get("email") or ""})
-    text = passwords.accept(password, username=account.username, email=account.email or "")
-    account.password_hash, account.password_scheme = passwords.hash_new(text)
+    account.password_hash, account.password_scheme = _hashed(password, account.username, account.email or "")
     return account
+
+
+def _hashed(password: str, username: str, email: str) -> tuple[str, str]:
+    """Hash and scheme of a password that the rules accept. Before the transaction: hashing takes long."""
+    return passwords.hash_new(passwords.accept(password, username=username, email=email))
+
+
+def _set_password(account: Account, hashed: tuple[str, str], *, by: Actor, must_change: bool, keep: int | None) -> Account:
+    current = _current(account)
+    asked = current.must_change_password
+    current.password_hash, current.password_scheme = hashed
+    current.must_change_password = must_change
+    current.epoch += 1
+    _save(current)
+    ended = sessions.forget(current, keep=keep)
+    throttle.forgive(current)
+    old, new = changes.difference({"must_change_password": asked}, {"must_change_password": must_change})
+    changes.record(Kind.PASSWORD, by=by, account=current, before=old, after={"password": changes.SECRET, "sessions_ended": ended, **new})
+    return current
 
 
 def _set(account: Account, given: Mapping[str, Any]) -> None:

@@ -1,0 +1,31 @@
+"""HTML doors: one module per menu entry."""
+from __future__ import annotations
+
+from flask import Flask, request, session
+from flask_login import current_user
+from flask_wtf import CSRFProtect
+
+from webadmin.accounts import keys
+from webadmin.pages import activity, me, set_up, sign_in, signed_in, users
+
+MENU = (("Users", "/users", True), ("Activity", "/activity", True), ("My account", "/me", False))      # label, address, administrators only
+THEMES = ("light", "dark")
+
+
+def init(app: Flask) -> None:
+    app.secret_key = keys.of("cookies")
+    app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)      # bound to the session; security.py looks at the origin
+    CSRFProtect(app)
+    signed_in.init(app)
+    for module in (set_up, sign_in, users, activity, me):
+        app.register_blueprint(module.pages)
+    app.context_processor(_shell)
+
+
+def _shell() -> dict[str, object]:
+    """What layout.html shows around every page."""
+    person = current_user if signed_in.known() else None
+    theme = session.get("theme", "")
+    return {"person": person, "theme": theme if theme in THEMES else "", "nav": [
+        (label, address, request.path == address or request.path.startswith(f"{address}/"))
+        for label, address, administrators_only in MENU if person and (person.is_administrator or not administrators_only)]}

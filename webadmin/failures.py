@@ -1,0 +1,85 @@
+"""Everything that can go wrong, as a page with a sentence and a way out."""
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, make_response, render_template
+from flask_wtf.csrf import CSRFError
+from peewee import PeeweeException
+from werkzeug.exceptions import HTTPException
+
+from webadmin import caller
+from webadmin.accounts import errors
+
+log = logging.getLogger(__name__)
+
+STATUS = {errors.NotAllowed: 403, errors.NotFound: 404, errors.LinkUsed: 404, errors.Conflict: 409,
+          errors.TooManyAttempts: 429, errors.Busy: 503, errors.SignInRefused: 403}
+TITLES = {400: "That did not arrive as it should", 403: "Not for this account", 404: "Nothing is here", 405: "Not this way",
+          409: "Someone else was here meanwhile", 413: "That is too much at once", 414: "That address is too long",
+          415: "That cannot be read", 422: "That cannot be done", 429: "Too many attempts", 500: "Something broke on our side",
+          503: "Not just now"}
+SENTENCES = {400: "The request was not complete. Go back, load the page again and try once more.",
+             403: "Your account may not open this page.",
+             404: "There is no such page, or it has moved.",
+             405: "This address does not take that kind of request.",
+             413: "What was sent is larger than this page takes.",
+             414: "The address is longer than this server reads.",
+             500: "Nothing was saved. Try again; if it happens once more, tell your administrator the number below.",
+             503: "The database cannot be reached or written just now. Nothing was lost; try again in a moment."}
+
+
+def init(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(CSRFError, _form_is_old)
+    app.register_error_handler(errors.AccountError, _rule)
+    app.register_error_handler(PeeweeException, _store)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def status_of(error: errors.AccountError) -> int:
+    """The HTTP status of a broken rule; 422 unless its class has one of its own."""
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 422)
+
+
+def _http(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:
+        return error.get_response()      # a redirect
+    own = error.description if error.code in (400, 403) and type(error).description != error.description else None
+    response = page(error.code, own)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _form_is_old(error: CSRFError) -> Response:
+    return page(400, "This form belongs to another sign-in, or your browser sent no cookie. Load the page again and send it once more.")
+
+
+def _rule(error: errors.AccountError) -> Response:
+    response = page(status_of(error), error.sentence)
+    if hasattr(error, "retry_after"):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _store(error: PeeweeException) -> Response:
+    """The store is gone, locked, full or read-only: closed, never open (safety.md, ER4)."""
+    log.error("request %s: the store failed", caller.request_id(), exc_info=error)
+    response = page(503)
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.error("request %s failed", caller.request_id(), exc_info=error)
+    return page(500)
+
+
+def page(status: int, sentence: str | None = None) -> Response:
+    """One failure as a page; it asks nothing of the store, which may be what failed."""
+    shown = render_template("failure.html", title=TITLES.get(status, "That cannot be done"), status=status,
+                            sentence=sentence or SENTENCES.get(status, "The request could not be answered."),
+                            request_id=caller.request_id(), way_out=("Go to the first page", "/"))
+    return make_response(shown, status)

@@ -1,0 +1,136 @@
+"""What the templates need from Python: static files, icons, times, initials and numbers.
+
+Static files are read, named after their content and compressed once, when the server starts: an address never changes
+its content, so browsers may keep it for good.
+"""
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Flask, Response, abort, request
+from heroicons.jinja import heroicon_outline
+from markupsafe import Markup
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+STYLESHEETS = (
+    "tokens", "reset", "base", "layout", "button", "field", "form", "search", "chips", "state", "menu", "table", "pager",
+    "flash", "dialog", "section", "history", "empty", "gate",
+)
+SCRIPTS = ("times", "keys", "dialogs", "search", "columns", "show-password")
+FOREVER = "public, max-age=31536000, immutable"
+SMALLEST_COMPRESSED_BYTES = 512
+
+# unit, its seconds, and from how many of them on it is used; times.js counts the same way
+UNITS = (("year", 31_557_600, 2), ("month", 2_629_800, 2), ("week", 604_800, 2), ("day", 86_400, 1), ("hour", 3_600, 1),
+         ("minute", 60, 1))
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    address: str
+    media_type: str
+    content: bytes
+    compressed: bytes
+
+
+def init(app: Flask) -> None:
+    """Register the static addresses, globals and filters. The app is made with `static_folder=None`."""
+    files = {path.relative_to(STATIC).as_posix(): _read(path) for path in sorted(STATIC.rglob("*.*"))}
+    _serve(app, {file.address: file for file in files.values()})
+
+    def asset(name: str) -> str:
+        return files[name].address
+
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        asset=asset, icon=icon,
+        stylesheets=[asset(f"css/{name}.css") for name in STYLESHEETS],
+        scripts=[asset(f"js/{name}.js") for name in SCRIPTS],
+    )
+    app.jinja_env.filters.update(when=when, day=day, initials=initials, number=number)
+
+
+@lru_cache(maxsize=128)
+def icon(name: str) -> Markup:
+    """The heroicon `name` as inline SVG. It says nothing by itself: a word stands beside it, or a label on its button."""
+    return Markup(heroicon_outline(name, size=16, **{"class": "icon", "aria-hidden": "true"}))
+
+
+def when(ms: int) -> Markup:
+    """`<time>` that reads "3 days ago", the full time in its title; times.js goes on counting, in the browser's zone."""
+    return _when(ms // 1000, int(time.time()) // 30)
+
+
+def day(ms: int) -> Markup:
+    """`<time>` that reads 2026-11-18, in UTC."""
+    return _day(ms // 1000)
+
+
+@lru_cache(maxsize=4096)
+def initials(name: str) -> str:
+    """The first letters of the first and the last word: "Ada Okonkwo" is AO, "ada" is A."""
+    words = name.split()
+    return "".join(word[0] for word in words[:1] + words[1:][-1:]).upper()
+
+
+def number(count: int) -> str:
+    """1284 as 1,284."""
+    return f"{count:,}"
+
+
+# a list shows the same hundred times again and again, so each is written once in half a minute
+@lru_cache(maxsize=8192)
+def _when(second: int, half_minute: int) -> Markup:
+    return Markup('<time datetime="%s" title="%s" data-when>%s</time>') % (
+        _stamp(second, "%Y-%m-%dT%H:%M:%SZ"), _stamp(second, "%Y-%m-%d %H:%M:%S UTC"), _distance(second - half_minute * 30))
+
+
+@lru_cache(maxsize=8192)
+def _day(second: int) -> Markup:
+    return Markup('<time datetime="%s" title="%s">%s</time>') % (
+        _stamp(second, "%Y-%m-%dT%H:%M:%SZ"), _stamp(second, "%Y-%m-%d %H:%M:%S UTC"), _stamp(second, "%Y-%m-%d"))
+
+
+def _stamp(second: int, form: str) -> str:
+    return time.strftime(form, time.gmtime(second))
+
+
+def _distance(seconds: int) -> str:
+    for unit, length, least in UNITS:
+        count = abs(seconds) // length
+        if count >= least:
+            break
+    else:
+        return "just now"
+    if unit == "day" and count == 1:
+        return "yesterday" if seconds < 0 else "tomorrow"
+    words = f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{words} ago" if seconds < 0 else f"in {words}"
+
+
+def _read(path: Path) -> StaticFile:
+    content = path.read_bytes()
+    name = path.relative_to(STATIC).with_suffix(f".{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}").as_posix()
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return StaticFile(f"/static/{name}", media_type, content, gzip.compress(content, 9, mtime=0))
+
+
+def _serve(app: Flask, files: dict[str, StaticFile]) -> None:
+    @app.get("/static/<path:name>", endpoint="static")
+    def static(name: str) -> Response:
+        file = files.get(f"/static/{name}") or abort(404)
+        response = Response(file.content, mimetype=file.media_type)
+        if len(file.content) >= SMALLEST_COMPRESSED_BYTES:
+            response.vary.add("Accept-Encoding")
+            if request.accept_encodings["gzip"]:
+                response.set_data(file.compressed)
+                response.content_encoding = "gzip"
+        response.headers["Cache-Control"] = FOREVER
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response

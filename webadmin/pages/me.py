@@ -1,0 +1,99 @@
+"""My account: profile, password, sessions. Open to every account, for itself."""
+from __future__ import annotations
+
+from flask import Blueprint, flash, g, redirect, render_template
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import Field, ValidationError
+
+from webadmin import caller, security
+from webadmin.accounts import activity, sessions, signin, users
+from webadmin.accounts.errors import AccountError, SignInRefused
+from webadmin.pages import forms, shown, signed_in
+
+pages = Blueprint("me", __name__)
+LATEST = 8
+
+
+class ProfileForm(FlaskForm):
+    display_name = forms.plain("Display name", autocomplete="name")
+    first_name = forms.plain("First name", autocomplete="given-name")
+    last_name = forms.plain("Last name", autocomplete="family-name")
+    email = forms.email()
+
+
+class PasswordForm(FlaskForm):
+    current = forms.current_password("Current password", autofocus=True)
+    password = forms.new_password("New password")
+    confirm = forms.new_password("New password again")
+
+    def validate_confirm(self, confirm: Field) -> None:
+        if confirm.data != self.password.data:
+            raise ValidationError("The two new passwords are not the same.")
+
+
+@pages.route("/me", methods=["GET", "POST"])
+@signed_in.any_account
+def me() -> ResponseReturnValue:
+    account = g.account
+    form = ProfileForm(obj=account)
+    if form.validate_on_submit():
+        if (form.email.data or "") != (account.email or "") and (asked := signed_in.ask_to_confirm()) is not None:
+            return asked
+        given = {name: form[name].data for name in ("display_name", "first_name", "last_name", "email")}
+        try:
+            users.update(account, given, by=caller.actor())
+        except AccountError as wrong:
+            forms.blame(form, wrong)
+        else:
+            flash("Saved.", "done")
+            return redirect("/me", 303)
+    return render_template("me/me.html", account=account, form=form, sessions=_sessions(),
+                           history=[shown.line(each) for each in activity.history(account, LATEST)],
+                           signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))]
+                           ), 422 if form.errors else 200
+
+
+@pages.route("/password", methods=["GET", "POST"])
+@signed_in.any_account
+@signed_in.without_new_password
+def password() -> ResponseReturnValue:
+    """A wrong current password counts as a failed sign-in; success ends all other sessions and gives this one a new key."""
+    form, status, headers = PasswordForm(), 200, {}
+    if form.validate_on_submit():
+        try:
+            signin.confirm(g.account, form.current.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE))
+            users.change_password(g.account, form.password.data, by=caller.actor(), keep=g.session.id)
+        except SignInRefused as refused:
+            wait = getattr(refused, "retry_after", None)
+            status, headers = (429, {"Retry-After": str(wait)}) if wait else (422, {})
+            form.current.errors = [refused.sentence if wait else "This is not your current password."]
+        except AccountError as wrong:
+            forms.blame(form, wrong)
+        else:
+            signed_in.renew_session()
+            flash("Your password is changed. Every other session has ended.", "done")
+            return redirect("/me", 303)
+    return render_template("sign_in/password.html", form=form, forced=g.account.must_change_password), (
+        status if status != 200 else 422 if form.errors else 200), headers
+
+
+@pages.post("/me/sessions/<number:session_id>/end")
+@signed_in.any_account
+def end_session(session_id: int) -> ResponseReturnValue:
+    sessions.end(session_id, g.account, by=caller.actor())
+    flash("Ended that session.", "done")
+    return redirect("/me", 303)
+
+
+@pages.post("/me/sessions/end")
+@signed_in.any_account
+def end_other_sessions() -> ResponseReturnValue:
+    users.end_sessions(g.account, by=caller.actor(), keep=g.session.id)
+    flash("Ended every other session.", "done")
+    return redirect("/me", 303)
+
+
+def _sessions() -> list[dict[str, object]]:
+    return [{"id": each.id, "device": each.device, "source": each.source, "created_at": each.created_at, "seen_at": each.seen_at,
+             "current": each.id == g.session.id} for each in sessions.of(g.account)]

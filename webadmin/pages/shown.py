@@ -1,0 +1,62 @@
+"""How entries of the log and values of fields read on pages; and addresses that keep a view's words."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from webadmin.accounts import activity, changes
+from webadmin.accounts.models import Role
+
+FIELDS = {"username": "Username", "email": "E-mail", "display_name": "Display name", "first_name": "First name", "last_name": "Last name",
+          "role": "Role", "active": "State", "must_change_password": "New password at next sign-in", "expires_at": "Account ends on",
+          "is_chirpy_red": "Chirpy Red", "deleted_at": "Deleted", "password": "Password", "sessions_ended": "Sessions ended", "session": "Session"}
+ROLES = {Role.USER: "User", Role.ADMINISTRATOR: "Administrator"}
+DOORS = {"browser": "the console", "command line": "the command line"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry of the log as the templates show it."""
+
+    sentence: str
+    at: int
+    by: str
+    by_url: str | None
+    through: str
+    source: str
+    reason: str
+    group: str
+    ok: bool
+    whom: list[tuple[str, str]]
+    whom_more: str
+    diff: list[tuple[str, str | None, str]]
+
+
+def line(entry: activity.Entry) -> Line:
+    change, kind = entry.change, entry.kind
+    many = f"{change.accounts:,} {'attempts' if kind.group == 'refused' else 'accounts'}" if change.accounts > 1 else ""
+    return Line(sentence=kind.sentence, at=change.at, by=entry.actor, through=DOORS.get(change.door, change.door), source=change.source,
+                by_url=f"/users/{change.actor_id}" if change.actor_id else None, reason=change.reason, group=kind.group,
+                ok=kind.group != "refused", whom=[(name, f"/users/{number}") for number, name in entry.whom], whom_more=many,
+                diff=[(FIELDS.get(name, name), value(name, before), value(name, after) or "none") for name, before, after in entry.details])
+
+
+def value(name: str, raw: Any) -> str | None:
+    """A value of the log in words; None where there is none to show."""
+    if raw is None or raw == "":
+        return None
+    if name == "role":
+        return ROLES[Role(raw)]
+    if name == "active":
+        return "Active" if raw else "Disabled"
+    if name in ("expires_at", "deleted_at"):
+        return datetime.fromtimestamp(raw / 1000, UTC).strftime("%Y-%m-%d" if name == "expires_at" else "%Y-%m-%d %H:%M UTC")
+    return ("yes" if raw else "no") if isinstance(raw, bool) else str(raw)
+
+
+def address(path: str, words: dict[str, Any], **other: Any) -> str:
+    """`path` with the words of a view, some of them put otherwise; what is None or empty is left out, but `before` may be empty."""
+    kept = {name: given for name, given in {**words, **other}.items() if given not in (None, "") or (name == "before" and given == "")}
+    return f"{path}?{urlencode(kept)}" if kept else path

@@ -1,0 +1,174 @@
+"""Cookie -> session -> account, and who may open a page. Pages are for administrators unless marked otherwise."""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, Request, abort, current_app, g, redirect, render_template, request, session
+from flask_login import LoginManager, current_user
+from flask_wtf import FlaskForm
+from werkzeug.routing import BaseConverter
+from werkzeug.wrappers import Response
+from wtforms import PasswordField
+
+from webadmin import caller, failures, security
+from webadmin.accounts import sessions, signin, throttle, users
+from webadmin.accounts.errors import SignInRefused
+from webadmin.accounts.models import Account
+
+SESSION, DEVICE = "webadmin_session", "webadmin_device"
+DEVICE_SECONDS = 180 * 24 * 3600
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+class Number(BaseConverter):
+    """The id of an account as it is written: no sign, no leading zero, digits of ASCII."""
+
+    regex = r"[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+
+def anyone(view: _View) -> _View:
+    """A page that is open before signing in."""
+    view.open_to = "anyone"  # type: ignore[attr-defined]
+    return view
+
+
+def any_account(view: _View) -> _View:
+    """A page for every signed-in account."""
+    view.open_to = "account"  # type: ignore[attr-defined]
+    return view
+
+
+def without_new_password(view: _View) -> _View:
+    """A page that also opens for an account that has been asked for a new password."""
+    view.before_new_password = True  # type: ignore[attr-defined]
+    return view
+
+
+def before_set_up(view: _View) -> _View:
+    """A page that also opens while there is no administrator."""
+    view.before_set_up = True  # type: ignore[attr-defined]
+    return view
+
+
+def init(app: Flask) -> None:
+    app.url_map.converters["number"] = Number
+    manager = LoginManager(app)
+    manager.session_protection = None      # it trusts X-Forwarded-For, and our own rows do better
+    manager.request_loader(_account_of)
+    app.before_request(_admit)
+    app.after_request(_renew_cookie)
+
+
+def known() -> bool:
+    """Somebody is signed in; False also where the request failed before anyone looked."""
+    return bool(g.get("account"))
+
+
+def begin(account: Account, *, remember: bool) -> str:
+    """Sign this browser in: the session's key. The old session of this browser, and its forms, are dead from here on."""
+    if g.get("session"):
+        sessions.sign_out(g.session, g.account, by=caller.actor())
+    forget_form()
+    actor = caller.actor().as_account(account)
+    return sessions.start(account, by=actor, user_agent=request.user_agent.string, remember=remember)
+
+
+def remember_cookies(response: Response, account: Account, key: str, *, remember: bool) -> Response:
+    security.set_cookie(response, SESSION, key, seconds=sessions.remembered // 1000 if remember else None)
+    security.set_cookie(response, DEVICE, throttle.know_device(account), seconds=DEVICE_SECONDS)
+    return response
+
+
+def forget_form() -> None:
+    """Empty the signed cookie but for the theme: forms of another session are worth nothing now."""
+    theme = session.get("theme")
+    session.clear()
+    if theme:
+        session["theme"] = theme
+
+
+def renew_session() -> None:
+    """A new key for the session of this request; the cookie follows with the answer."""
+    g.renewed_key = sessions.renew(g.session)
+
+
+def ask_to_confirm() -> str | Response | None:
+    """None where the person has signed in or confirmed lately; else the page that asks, carrying the form along.
+
+    The same address gets the same form again, with `confirm_password` in it.
+    """
+    if sessions.confirmed(g.session):
+        return None
+    trouble, status = None, 403
+    if "confirm_password" in request.form:
+        try:
+            signin.confirm(g.account, request.form["confirm_password"], by=caller.actor(), device=security.cookie(DEVICE))
+            renew_session()
+            return None
+        except SignInRefused as refused:
+            trouble, status = refused.sentence, failures.status_of(refused)
+    kept = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", "confirm_password")]
+    page = render_template("sign_in/confirm.html", fields=kept, action=request.path, form=ConfirmForm(formdata=None), trouble=trouble)
+    return current_app.make_response((page, status))
+
+
+class ConfirmForm(FlaskForm):
+    confirm_password = PasswordField("Your password", render_kw={"autocomplete": "current-password", "autofocus": True})
+
+
+def safe_next(target: str) -> str:
+    """`target` where it is an address of ours, else `/`. The rules are Django's url_has_allowed_host_and_scheme."""
+    if re.search(r"[\x00-\x1f\x7f]", target):
+        abort(400, "The address to go on to is broken.")
+    parts = urlsplit(target) if target.startswith("/") and not target.startswith(("//", "/\\")) and "\\" not in target else None
+    return target if parts and not parts.scheme and not parts.netloc else "/"
+
+
+def _account_of(_request: Request) -> Account | None:
+    key = security.cookie(SESSION)
+    found = sessions.resume(key) if key else None
+    if found:
+        g.session, g.account = found
+    return found[1] if found else None
+
+
+def _admit() -> Response | str | tuple[str, int] | None:
+    """Every request for a page passes here: first the set-up, then who it is, then what they may open."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static":
+        return None
+    open_to = getattr(view, "open_to", "administrator")
+    if not _set_up() and not getattr(view, "before_set_up", False):
+        return render_template("setup/waiting.html"), 503
+    if not current_user.is_authenticated:
+        return None if open_to == "anyone" else redirect(_sign_in_address(), 303)
+    if g.account.must_change_password and not getattr(view, "before_new_password", False) and open_to != "anyone":
+        return redirect("/password", 303)
+    if open_to == "administrator" and not g.account.is_administrator:
+        abort(403)
+    return None
+
+
+def _set_up() -> bool:
+    """There is an administrator: asked until it is so, for then one always remains."""
+    if not current_app.config.get("IS_SET_UP"):
+        current_app.config["IS_SET_UP"] = users.administrator_exists()
+    return current_app.config["IS_SET_UP"]
+
+
+def _sign_in_address() -> str:
+    target = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return "/login" if target == "/" else f"/login?next={quote(target, safe='/')}"
+
+
+def _renew_cookie(response: Response) -> Response:
+    if "renewed_key" in g:
+        security.set_cookie(response, SESSION, g.renewed_key,
+                            seconds=max(1, (g.session.expires_at - sessions.database.now()) // 1000) if g.session.remember else None)
+    return response

@@ -1,0 +1,292 @@
+"""Users: list, one account, new, edit, disable, enable, delete, restore, delete for good."""
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from flask import Blueprint, flash, g, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from markupsafe import Markup
+from wtforms import DateField, HiddenField, RadioField
+from wtforms.validators import Optional
+
+from webadmin import caller
+from webadmin.accounts import activity, directory, sessions, users
+from webadmin.accounts.errors import AccountError, Conflict, Invalid, NotFound
+from webadmin.accounts.models import Account, Role
+from webadmin.pages import forms, shown, signed_in
+
+pages = Blueprint("users", __name__, url_prefix="/users")
+COLUMNS = (("display_name", "Name"), ("state", "State"), ("email", "E-mail"), ("username", "Username"), ("role", "Role"),
+           ("last_signed_in", "Last signed in"), ("created", "Created"))
+STATES = (("", "All"), ("active", "Active"), ("disabled", "Disabled"), ("deleted", "Deleted"))
+ROLES = (("", "Any role"), ("administrator", "Administrator"), ("user", "User"))
+SEEN = (("", "At any time"), ("7d", "In the last 7 days"), ("90d", "Not for 90 days"), ("1y", "Not for a year"), ("never", "Never"))
+WORDS = ("q", "state", "role", "last_signed_in", "sort", "order", "per_page")
+NEWEST_FIRST = ("last_signed_in", "created")
+LATEST = 8      # entries of the history and sign-ins on an account's page
+
+
+class UserForm(FlaskForm):
+    username = forms.plain("Username", autocomplete="off", autocapitalize="none", spellcheck="false")
+    email = forms.email()
+    display_name = forms.plain("Display name", autocomplete="off")
+    first_name = forms.plain("First name", autocomplete="off")
+    last_name = forms.plain("Last name", autocomplete="off")
+    role = RadioField("Role", choices=[(1, "User"), (2, "Administrator")], coerce=int, default=int(Role.USER))
+    expires_on = DateField("Account ends on", [Optional()])
+    must_change = forms.tick("Ask for a new password at next sign-in", default=True)      # about the password set here
+    reason = forms.plain("Why", autocomplete="off")
+    version = HiddenField()
+
+    def given(self) -> dict[str, Any]:
+        """The fields as users.update takes them; the account is open until the end of its last day, UTC."""
+        names = ("username", "email", "display_name", "first_name", "last_name", "role")
+        return {**{name: getattr(self, name).data for name in names}, "expires_at": _end_of(self.expires_on.data)}
+
+
+class NewUserForm(UserForm):
+    password = forms.new_password("Password")
+
+
+class EditUserForm(UserForm):
+    password = forms.new_password("New password", needed=False)
+
+
+@pages.get("")
+def index() -> ResponseReturnValue:
+    view = _view()
+    try:
+        found = directory.page(view)
+    except Invalid as wrong:
+        return _unknown_view(wrong)
+    words = _words(view)
+    alone = not (view.q or view.state or view.role or view.last_signed_in) and len(found.rows) == 1 and found.total == 1
+    return render_template("users/list.html", view=view, q=view.q, page=_page(found, words), counts=_counts(found), columns=_columns(view, words),
+                           states=_states(view, words, found), roles=_choices("role", ROLES, view.role, words),
+                           seen=_choices("last_signed_in", SEEN, view.last_signed_in, words),
+                           sizes=[(size, shown.address("/users", words, per_page=size), size == view.per_page) for size in directory.SIZES],
+                           hidden=[(name, words[name]) for name in WORDS if name != "q" and words.get(name)],
+                           alone=alone, nothing=not found.rows)
+
+
+@pages.route("/new", methods=["GET", "POST"])
+def new() -> ResponseReturnValue:
+    form = NewUserForm()
+    if form.validate_on_submit():
+        given = {**form.given(), "must_change_password": form.must_change.data}
+        try:
+            account = users.create(given, form.password.data, by=caller.actor(), reason=form.reason.data)
+        except AccountError as wrong:
+            forms.blame(form, wrong)
+        else:
+            flash(Markup("Made the account of <b>{}</b>.").format(account.display_name), "done")
+            return redirect(f"/users/{account.id}", 303)
+    return render_template("users/form.html", form=form, account=None, conflict=None), 422 if form.errors else 200
+
+
+@pages.get("/<number:account_id>")
+def show(account_id: int) -> ResponseReturnValue:
+    account = users.find(account_id)
+    entries = activity.history(account, LATEST + 1)
+    return render_template("users/user.html", account=account, sessions=_sessions(account), history=[shown.line(each) for each in entries[:LATEST]],
+                           more_history=f"/activity?account={account.id}" if len(entries) > LATEST else None,
+                           signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))])
+
+
+@pages.route("/<number:account_id>/edit", methods=["GET", "POST"])
+def edit(account_id: int) -> ResponseReturnValue:
+    """A stale form becomes a 409 page with both values; nothing that was typed is lost."""
+    account = users.find(account_id)
+    if account.deleted_at is not None:
+        raise Invalid("This account is deleted. Restore it first, then it can be edited.")
+    form = EditUserForm(data=_form_data(account))
+    if account.id == g.account.id:
+        del form.password, form.must_change
+    if not form.validate_on_submit():
+        return render_template("users/form.html", form=form, account=account, conflict=None), 422 if form.errors else 200
+    if _needs_confirmation(form, account) and (asked := signed_in.ask_to_confirm()) is not None:
+        return asked
+    try:
+        _save(account, form)
+    except Conflict as conflict:
+        return _conflict_page(form, conflict.current)
+    except AccountError as wrong:
+        forms.blame(form, wrong)
+        return render_template("users/form.html", form=form, account=account, conflict=None), 422
+    flash(Markup("Saved the account of <b>{}</b>.").format(form.display_name.data or account.username), "done")
+    return redirect(f"/users/{account.id}", 303)
+
+
+@pages.post("/<number:account_id>/disable")
+def disable(account_id: int) -> ResponseReturnValue:
+    account = users.disable(users.find(account_id), by=caller.actor())
+    return _done(account, "Disabled the account of <b>{}</b> and ended its sessions.")
+
+
+@pages.post("/<number:account_id>/enable")
+def enable(account_id: int) -> ResponseReturnValue:
+    account = users.enable(users.find(account_id), by=caller.actor())
+    return _done(account, "Enabled the account of <b>{}</b>.")
+
+
+@pages.post("/<number:account_id>/ask-password")
+def ask_password(account_id: int) -> ResponseReturnValue:
+    account = users.ask_for_new_password(users.find(account_id), by=caller.actor())
+    return _done(account, "<b>{}</b> will be asked for a new password at the next sign-in.")
+
+
+@pages.post("/<number:account_id>/sessions/end")
+def end_sessions(account_id: int) -> ResponseReturnValue:
+    account = users.find(account_id)
+    users.end_sessions(account, by=caller.actor(), keep=g.session.id if account.id == g.account.id else None)
+    return _done(account, "Ended the sessions of <b>{}</b>.")
+
+
+@pages.post("/<number:account_id>/sessions/<number:session_id>/end")
+def end_session(account_id: int, session_id: int) -> ResponseReturnValue:
+    account = users.find(account_id)
+    sessions.end(session_id, account, by=caller.actor())
+    return _done(account, "Ended a session of <b>{}</b>.")
+
+
+@pages.route("/<number:account_id>/delete", methods=["GET", "POST"])
+def delete(account_id: int) -> ResponseReturnValue:
+    account = users.find(account_id)
+    if request.method == "GET":
+        return render_template("users/delete.html", account=account, sessions=_sessions(account))
+    users.delete(account, by=caller.actor(), reason=request.form.get("reason", "")[:1000].strip())
+    return _done(account, "Deleted the account of <b>{}</b>. It can be restored.")
+
+
+@pages.post("/<number:account_id>/restore")
+def restore(account_id: int) -> ResponseReturnValue:
+    if (asked := signed_in.ask_to_confirm()) is not None:
+        return asked
+    account = users.restore(users.find(account_id), by=caller.actor())
+    return _done(account, "Restored the account of <b>{}</b>.")
+
+
+@pages.route("/<number:account_id>/purge", methods=["GET", "POST"])
+def purge(account_id: int) -> ResponseReturnValue:
+    account = users.find(account_id)
+    if account.deleted_at is None:
+        raise NotFound("Only a deleted account can be deleted for good.")
+    if request.method == "GET":
+        return render_template("users/purge.html", account=account)
+    if (asked := signed_in.ask_to_confirm()) is not None:
+        return asked
+    users.purge(account, by=caller.actor())
+    flash("Deleted the account for good.", "done")
+    return redirect("/users?state=deleted", 303)
+
+
+def _view() -> directory.View:
+    """The words of the address, the last of a repeated one; numbers that are none are refused like unknown words."""
+    given = {name: request.args.get(name, "") for name in WORDS if request.args.get(name)}
+    size = given.pop("per_page", "50")
+    cursors = {name: request.args.get(name) for name in ("after", "before") if name in request.args}
+    return directory.View(**given, per_page=int(size) if size in ("25", "50", "100") else 0, **cursors)  # type: ignore[arg-type]
+
+
+def _unknown_view(wrong: Invalid) -> ResponseReturnValue:
+    return render_template("failure.html", title="There is no such list", status=400, sentence=wrong.sentence, request_id=caller.request_id(),
+                           way_out=("Show all users", "/users")), 400
+
+
+def _words(view: directory.View) -> dict[str, Any]:
+    """What an address of this view must say; the usual is left out."""
+    usual = directory.View()
+    return {name: getattr(view, name) for name in WORDS if getattr(view, name) != getattr(usual, name)}
+
+
+def _page(found: directory.Page, words: dict[str, Any]) -> dict[str, Any]:
+    following = {"next": ("after", found.after), "prev": ("before", found.before)}
+    links = {rel: shown.address("/users", words, **{word: cursor}) if cursor else None for rel, (word, cursor) in following.items()}
+    return {"rows": found.rows, "total": _number(found.total), "first": shown.address("/users", words) if found.before else None,
+            "last": shown.address("/users", words, before="") if found.after else None, **links}
+
+
+def _counts(found: directory.Page) -> dict[str, str]:
+    return {name: _number(count) for name, count in found.counts.items()}
+
+
+def _number(count: int | None) -> str:
+    return f"{count:,}" if count is not None else f"{directory.MOST_COUNTED:,}+"
+
+
+def _columns(view: directory.View, words: dict[str, Any]) -> list[tuple[str, str, bool, str, str | None]]:
+    """(key, label, numeric, address that sorts by it, how it is sorted now)."""
+    columns = []
+    for key, label in COLUMNS:
+        here = view.sort == key
+        first = "desc" if key in NEWEST_FIRST else "asc"
+        order = ("asc" if view.order == "desc" else "desc") if here else first
+        sort = {"sort": None if key == "display_name" else key, "order": "desc" if order == "desc" else None}
+        columns.append((key, label, False, shown.address("/users", words, **sort), f"{view.order}ending" if here else None))
+    return columns
+
+
+def _states(view: directory.View, words: dict[str, Any], found: directory.Page) -> list[tuple[str, str, bool, str | None]]:
+    counts = _counts(found)
+    return [(label, shown.address("/users", words, state=word), view.state == word, counts.get(word or "all")) for word, label in STATES]
+
+
+def _choices(name: str, choices: Any, chosen: str, words: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    return [(label, shown.address("/users", words, **{name: word}), word == chosen) for word, label in choices]
+
+
+def _sessions(account: Account) -> list[dict[str, Any]]:
+    return [{"id": each.id, "device": each.device, "source": each.source, "created_at": each.created_at, "seen_at": each.seen_at,
+             "current": each.id == g.session.id} for each in sessions.of(account)]
+
+
+def _form_data(account: Account) -> dict[str, Any]:
+    ends = datetime.fromtimestamp(account.expires_at / 1000, UTC) - timedelta(milliseconds=1) if account.expires_at else None
+    names = ("username", "email", "display_name", "first_name", "last_name", "role", "version")
+    return {**{name: getattr(account, name) for name in names}, "expires_on": ends.date() if ends else None}
+
+
+def _end_of(day: Any) -> int | None:
+    """The first millisecond after `day`, UTC."""
+    return int(datetime.combine(day + timedelta(days=1), time(), UTC).timestamp() * 1000) if day else None
+
+
+def _needs_confirmation(form: EditUserForm, account: Account) -> bool:
+    return form.role.data != account.role or (form.email.data or "") != (account.email or "") or bool(_password_of(form))
+
+
+def _password_of(form: EditUserForm) -> str:
+    """Empty on one's own account: that goes by /password, which asks for the current one."""
+    return form.password.data or "" if "password" in form else ""
+
+
+def _save(account: Account, form: EditUserForm) -> None:
+    """Fields and password are one save to the person: both or neither."""
+    version = int(form.version.data) if (form.version.data or "").isdecimal() else account.version
+    users.update_with_password(account, form.given(), _password_of(form), by=caller.actor(), version=version, reason=form.reason.data,
+                               must_change=form.must_change.data)
+
+
+def _conflict_page(form: EditUserForm, current: Account) -> ResponseReturnValue:
+    """Both values of every field that differs; saving again goes on top of the newer version."""
+    theirs = EditUserForm(formdata=None, data=_form_data(current))
+    rows = [(shown.FIELDS[key], _said(form, name), _said(theirs, name)) for key, name in (
+        ("username", "username"), ("email", "email"), ("display_name", "display_name"), ("first_name", "first_name"), ("last_name", "last_name"),
+        ("role", "role"), ("expires_at", "expires_on")) if _said(form, name) != _said(theirs, name)]
+    form.version.data = form.version.raw_data = None
+    form.version.data = str(current.version)
+    return render_template("users/form.html", form=form, account=current, conflict=rows), 409
+
+
+def _said(form: EditUserForm, name: str) -> str:
+    data = getattr(form, name).data
+    return shown.value(name, data) or "" if name == "role" else str(data or "")
+
+
+def _done(account: Account, sentence: str) -> ResponseReturnValue:
+    flash(Markup(sentence).format(account.display_name), "done")
+    return redirect(f"/users/{account.id}", 303)
+
+

@@ -1,0 +1,121 @@
+"""What guards every door: the Host, where a request was sent from, response headers, cookie flags."""
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, current_app, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from webadmin import caller
+
+LONGEST_URL, LONGEST_BODY = 8 * 1024, 256 * 1024      # bytes
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+          "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'")
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+HSTS = "max-age=63072000; includeSubDomains"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def init(app: Flask) -> None:
+    settings = app.config["SETTINGS"]
+    app.config.update(
+        DEBUG=False, MAX_CONTENT_LENGTH=LONGEST_BODY, MAX_FORM_MEMORY_SIZE=LONGEST_BODY,
+        SESSION_COOKIE_NAME=cookie_name("webadmin_form", settings.secure), SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_PATH="/")
+    app.before_request(_refuse_strange_host)
+    app.before_request(_refuse_plain_http)
+    app.before_request(_refuse_cross_site)
+    app.after_request(_add_headers)
+
+
+def cookie_name(name: str, secure: bool) -> str:
+    """With `__Host-` on https: no other host, path or plain page can then set it."""
+    return f"__Host-{name}" if secure else name
+
+
+def set_cookie(response: AnyResponse, name: str, value: str, *, seconds: int | None) -> None:
+    """A cookie that scripts cannot read; `seconds` None ends it with the browser."""
+    secure = current_app.config["SETTINGS"].secure
+    response.set_cookie(cookie_name(name, secure), value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="Lax")
+
+
+def delete_cookie(response: AnyResponse, name: str) -> None:
+    secure = current_app.config["SETTINGS"].secure
+    response.delete_cookie(cookie_name(name, secure), path="/", secure=secure, httponly=True, samesite="Lax")
+
+
+def cookie(name: str) -> str:
+    return request.cookies.get(cookie_name(name, current_app.config["SETTINGS"].secure), "")
+
+
+def _refuse_strange_host() -> None:
+    """One well-formed Host; with a public address only that one and this machine's own names (safety.md, IN17)."""
+    if len(request.environ.get("RAW_URI", request.full_path)) > LONGEST_URL:
+        abort(414)
+    found = HOST.fullmatch(request.headers.get("Host", ""))
+    if found is None:
+        abort(400, "The request does not say which host it is for.")
+    public = current_app.config["SETTINGS"].url
+    if public and found[1].lower() != urlsplit(public).hostname and not _is_loopback(found[1]):
+        abort(400, "The request is for another host.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _refuse_plain_http() -> AnyResponse | None:
+    """Behind a declared proxy on https a page by plain http is sent there; a script is refused, its password is out already."""
+    settings = current_app.config["SETTINGS"]
+    if not (settings.proxies and settings.url.startswith("https:")) or request.is_secure:
+        return None
+    if _is_script_path():
+        abort(403, "This address is served by https only.")
+    return redirect(settings.url + request.full_path.rstrip("?"), 308)
+
+
+def _is_script_path() -> bool:
+    return request.path.startswith("/api/") or request.path in ("/user", "/auth")
+
+
+def _refuse_cross_site() -> None:
+    """On every door: what another site makes a browser send is refused (OWASP CSRF cheat sheet, Fetch Metadata)."""
+    if request.method not in SAFE_METHODS and is_cross_site():
+        abort(403, "This was sent from another site.")
+
+
+def is_cross_site() -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site.strip().lower() not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    public = current_app.config["SETTINGS"].url
+    return urlsplit(origin).netloc.lower() not in {request.host.lower(), urlsplit(public).netloc} - {""}
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if current_app.config["SETTINGS"].secure:
+        response.headers["Strict-Transport-Security"] = HSTS
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Request-Id"] = caller.request_id()
+    if request.endpoint != "static":
+        response.vary.update(("Sec-Fetch-Site", "Origin", "Cookie"))
+    return response

@@ -1,0 +1,92 @@
+"""What happens before the first request: data folder, keys, database, first administrator, set-up link."""
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from peewee import PeeweeException
+from playhouse.migrations import MigrationError
+
+from webadmin import database
+from webadmin.accounts import keys, links, passwords, users
+from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.errors import AccountError, LinkUsed
+from webadmin.settings import Settings
+
+
+class StartError(Exception):
+    """Why the program cannot start; one sentence for the person who started it."""
+
+
+def prepare(settings: Settings) -> str | None:
+    """Make what is missing. Returns the address of a new set-up link while there is no administrator, else None."""
+    open_store(settings)
+    with database.connection():
+        if users.administrator_exists():
+            return None
+        if settings.admin_username:
+            return _preset(settings)
+        return set_up_link(settings)
+
+
+def open_store(settings: Settings) -> None:
+    """Keys and database, brought up to this version; every connection closed again, so that a fork may follow."""
+    try:
+        _folder(settings.data)
+        keys.load(settings.keys)
+        database.bind(settings.database_url)
+        passwords.configure(bcrypt_cost=settings.bcrypt_cost, common_passwords=settings.common_passwords)
+        if database.engine() == "sqlite":
+            _check_file(database.sqlite_path())
+        database.migrate()
+    except keys.KeyRefused as wrong:
+        raise StartError(str(wrong)) from None
+    except MigrationError as wrong:
+        raise StartError(f"The database cannot be used: {wrong}.") from None
+    except (PeeweeException, sqlite3.DatabaseError) as wrong:
+        raise StartError(f"The database cannot be opened ({settings.database_url.split('@')[-1]}): {str(wrong).splitlines()[0]}") from None
+    except OSError as wrong:
+        raise StartError(f"{wrong.filename} cannot be used: {wrong.strerror}.") from None
+    finally:
+        if database.proxy.obj is not None:
+            database.forget_connections()
+
+
+def set_up_link(settings: Settings) -> str:
+    """The address of a new set-up link; the older ones are dead."""
+    return f"{settings.address}/setup/{links.make_set_up()}"
+
+
+def _preset(settings: Settings) -> None:
+    try:
+        users.create_first_administrator(settings.admin_username, "", settings.admin_password, by=COMMAND_LINE, token=None)
+    except LinkUsed:
+        pass      # another server was quicker
+    except AccountError as wrong:
+        raise StartError(f"WEBADMIN_ADMIN_USERNAME and WEBADMIN_ADMIN_PASSWORD make no administrator: {wrong.sentence}") from None
+
+
+def _folder(path: Path) -> None:
+    os.umask(0o077)      # the database, its log and its backups are nobody else's
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse a file that is no database of ours, untouched, before anything is written to it."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    if path.stat().st_size == 0:
+        raise StartError(f"{path} is empty, and a database never is: put back a backup, or remove the file to begin anew.")
+    found = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        if found.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise StartError(f"{path} is damaged: put back a backup.")
+        tables = {row[0] for row in found.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError:
+        raise StartError(f"{path} is no database, or a damaged one: put back a backup.") from None
+    finally:
+        found.close()
+    if tables and "schema_migration" not in tables:
+        raise StartError(f"{path} is the database of another program: choose another WEBADMIN_DATA.")

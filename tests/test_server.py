@@ -210,6 +210,7 @@ def test_silent_and_slow_clients_are_cut_off(start: Callable[..., Server]) -> No
                 dripping.sendall(b"x")
                 time.sleep(0.2)
         assert silent.recv(1) == b""
+        time.sleep(2.2)  # a second of silence and a second to the next look; reading, to see whether it is over, would be a sign of life
         assert len(received(deaf)) < 40_000_000
         assert server.get()
 
@@ -236,26 +237,28 @@ def test_log_has_one_line_of_json_for_a_request_without_query_or_link(server: Se
     until(lambda: len(server.lines()) == 5)
     assert "secret" not in server.log.read_text()
     assert "\x1b" not in server.log.read_text()
-    assert [line["path"] for line in server.lines()] == ["/users", "/setup/…", "//setup//…", "/setup/…", "/å"]
-    first = server.lines()[0]
+    assert sorted(str(line["path"]) for line in server.lines()) == sorted(["/users", "/setup/…", "//setup//…", "/setup/…", "/å"])
+    first = next(line for line in server.lines() if line["path"] == "/users")
     assert first["method"] == "GET" and first["status"] == 200 and first["client"] == "127.0.0.1"
     assert first["request_id"] == "request-1"
     assert isinstance(first["bytes"], int) and first["bytes"] > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(first["time"]))
 
 
-@pytest.mark.parametrize(("request_", "status"), [
-    (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 17_000 + b"\r\n\r\n", 431),
-    (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", 413),
-    (b"nonsense\r\n\r\n", 400)])
-def test_request_that_cannot_be_read_is_refused_safely_and_logged(server: Server, request_: bytes, status: int) -> None:
-    with server.connect(request_) as client:
-        head = client.recv(65_536).decode().split("\r\n\r\n")[0]
-    assert head.startswith(f"HTTP/1.0 {status}") or head.startswith(f"HTTP/1.1 {status}")
-    assert "X-Content-Type-Options: nosniff" in head
-    assert "\r\nServer:" not in head
-    until(server.lines)
-    assert [line["status"] for line in server.lines()] == [status]
+UNREADABLE = {
+    431: b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 17_000 + b"\r\n\r\n",
+    413: b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n",
+    400: b"nonsense\r\n\r\n"}
+
+
+def test_request_that_cannot_be_read_is_refused_safely_and_logged(server: Server) -> None:
+    for status, request in UNREADABLE.items():
+        with server.connect(request) as client:
+            head = client.recv(65_536).decode().split("\r\n\r\n")[0]
+        assert re.match(rf"HTTP/1\.[01] {status} ", head)
+        assert "X-Content-Type-Options: nosniff" in head
+        assert "\r\nServer:" not in head
+    until(lambda: {line["status"] for line in server.lines()} == set(UNREADABLE))
 
 
 def test_answers_do_not_tell_what_serves_them(server: Server) -> None:

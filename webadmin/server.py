@@ -149,7 +149,7 @@ class _Parent:
             at_once = code == START_FAILED or now - started < QUICK_SECONDS
             self.quick_ends = self.quick_ends + 1 if at_once else 0
             rounds = self.quick_ends // self.settings.workers
-            self.start_again_at = now + min(0.1 * 2**rounds, LONGEST_BACK_OFF_SECONDS) if at_once else 0.0
+            self.start_again_at = now + min(0.05 * 2**rounds, LONGEST_BACK_OFF_SECONDS) if at_once else 0.0
 
     def _end_children(self) -> None:
         for pid in self.children:

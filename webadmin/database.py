@@ -44,6 +44,9 @@ def bind(url: str) -> None:
         _queue = _WriteQueue(path.with_name(path.name + ".lock"))
         store: Any = PooledSqliteDatabase(str(path), pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False,
                                           autoconnect=False, max_connections=CONNECTIONS)
+        store.register_function(lambda text, count: "\n".join(text.split("\n")[:count]), "FIRST_LINES", 2)
+        store.register_function(lambda text: text.rpartition("\n")[2], "LAST_LINE", 1)
+        store.register_function(lambda *parts: "".join(parts), "JOINED", -1)
     else:
         where = {"host": parts.hostname, "port": parts.port, "user": unquote(parts.username or "") or None,
                  "password": unquote(parts.password or "") or None}
@@ -137,6 +140,17 @@ def migrate() -> list[str]:
         return runner.up()
 
 
+def create_tables(*tables: type[peewee.Model]) -> None:
+    """For migrations. Text is compared by its code points, as Python does: lists are merged, and pages begin after a key."""
+    for table in tables:
+        if engine() == "mariadb":
+            table._meta.table_settings = ["CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"]
+        for field in table._meta.sorted_fields:
+            if engine() == "postgresql" and isinstance(field, (peewee.CharField, peewee.TextField)):
+                field.collation = '"C"'
+    proxy.obj.create_tables(tables)
+
+
 @contextmanager
 def _migrating() -> Iterator[None]:
     if engine() == "sqlite":
@@ -157,6 +171,43 @@ def _migrating() -> Iterator[None]:
 def contains(column: peewee.Field, part: str) -> peewee.Expression:
     """The text of `column` holds `part`, letter for letter."""
     return (fn.STRPOS if engine() == "postgresql" else fn.INSTR)(column, part) > 0
+
+
+def first_lines(column: peewee.Field, count: int) -> Any:
+    """The first `count` lines of a text of more lines."""
+    if engine() == "mariadb":
+        return fn.SUBSTRING_INDEX(column, "\n", count)
+    if engine() == "postgresql":
+        return fn.CONCAT_WS("\n", *(fn.SPLIT_PART(column, "\n", line + 1) for line in range(count)))
+    return fn.FIRST_LINES(column, count)
+
+
+def last_line(column: peewee.Field) -> Any:
+    if engine() == "mariadb":
+        return fn.SUBSTRING_INDEX(column, "\n", -1)
+    return fn.SPLIT_PART(column, "\n", -1) if engine() == "postgresql" else fn.LAST_LINE(column)
+
+
+def joined(*parts: Any) -> Any:
+    """One text of several."""
+    if engine() == "postgresql":
+        return fn.CONCAT(*(peewee.Cast(part, "text") for part in parts))
+    return fn.CONCAT(*parts) if engine() == "mariadb" else fn.JOINED(*parts)
+
+
+def json_object(**columns: Any) -> Any:
+    """An SQL expression: one JSON object of these columns, as text."""
+    parts = [part for name, column in columns.items() for part in (peewee.Value(name), column)]
+    if engine() == "postgresql":
+        return fn.JSON_BUILD_OBJECT(*(_typed(part) for part in parts)).cast("text")
+    return fn.JSON_OBJECT(*parts)
+
+
+def _typed(part: Any) -> Any:
+    """PostgreSQL asks for the type of a value that stands alone."""
+    if not isinstance(part, peewee.Value):
+        return part
+    return peewee.Cast(part, "bigint" if isinstance(part.value, int) else "text")
 
 
 def locked(rows: peewee.ModelSelect) -> peewee.ModelSelect:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -35,6 +35,9 @@ class Kind(Enum):
     DELETED = "deleted", "change", "Account deleted"
     RESTORED = "restored", "change", "Account restored"
     PURGED = "purged", "change", "Account deleted for good"
+    TOKEN = "token", "change", "API token changed"
+    MASS_UPDATED = "mass-updated", "change", "All accounts changed"
+    MASS_DELETED = "mass-deleted", "change", "All accounts deleted but one"
     SESSION_ENDED = "session-ended", "change", "Session ended"
     SESSIONS_ENDED = "sessions-ended", "change", "All sessions ended"
     SIGNED_IN = "signed-in", "sign-in", "Signed in"
@@ -107,6 +110,32 @@ def record(kind: Kind, *, by: Actor, account: Account | None = None, before: Map
     for account_id, old, new in details:
         Detail.insert(change_id=number, account_id=account_id, before=old, after=new).execute()
     return number
+
+
+def next_number() -> int:
+    """The number that the transaction's entry will have. From here to the commit all writers wait: hold the rows first."""
+    return database.locked(LogHead.select()).get().change_id + 1
+
+
+def record_set(kind: Kind, *, by: Actor) -> int:
+    """Write the entry of a change to many accounts, whose details stand in the store already, under next_number()."""
+    number = next_number()
+    rows = Detail.select(Detail.account_id, Detail.before, Detail.after).where(Detail.change_id == number).order_by(Detail.account_id)
+    counted = _Counted(rows.tuples().iterator())
+    digest = _digest("", counted)
+    return _append(kind, by, digest, account=None, reason="", accounts=counted.count)
+
+
+class _Counted:
+    """Rows on their way, counted."""
+
+    def __init__(self, rows: Iterable[Any]):
+        self.rows, self.count = rows, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for row in self.rows:
+            self.count += 1
+            yield row
 
 
 def _append(kind: Kind, by: Actor, digest: str, *, account: Account | None, reason: str, accounts: int) -> int:

@@ -9,9 +9,10 @@ import stat
 from pathlib import Path
 
 BYTES = 64
-NAMES = ("cookies", "tokens", "log")     # signs forms; digests of tokens and names; seals of the change log
+NAMES = ("cookies", "tokens", "log", "jwt")     # signs forms; digests of tokens and names; seals of the change log; signs JWTs
 
 _keys: dict[str, bytes] = {}
+_jwt: dict[str, bytes] = {}
 
 
 class KeyRefused(Exception):
@@ -25,10 +26,27 @@ def load(folder: Path) -> None:
         raise KeyRefused(f"Others can open the folder {folder}: chmod 700 it.")
     for name in NAMES:
         _keys[name] = _read(_made(folder / name))
+    _jwt.clear()
+    for path in (folder / "jwt", *sorted(folder.glob("jwt.*"))):
+        _jwt[_kid(_read(path))] = _read(path)
 
 
 def of(name: str) -> bytes:
     return _keys[name]
+
+
+def jwt_signing() -> tuple[str, bytes]:
+    """(kid, key) that signs new JWTs. To rotate it, rename the file `jwt` to `jwt.<anything>`, which goes on verifying, and restart."""
+    return _kid(_keys["jwt"]), _keys["jwt"]
+
+
+def jwt_verifying(kid: object) -> bytes | None:
+    """The key of this kid, current or retired; only ever looked up among our own."""
+    return _jwt.get(kid) if isinstance(kid, str) else None
+
+
+def _kid(key: bytes) -> str:
+    return hashlib.sha256(b"kid" + key).hexdigest()[:16]
 
 
 def digest(purpose: str, text: str) -> str:

@@ -191,3 +191,23 @@ class LogHead(Model):
     id = SmallIntegerField(primary_key=True)
     change_id = BigIntegerField()
     seal = CharField(max_length=64)
+
+
+class Login(Model):
+    """A script that signed in: one row for each token pair or refresh token. JWTs carry its id (`sid`) and die with it."""
+
+    id = Id()
+    account_id = BigIntegerField(index=True)
+    audience = CharField(max_length=16)
+    epoch = BigIntegerField()
+    refresh_digest = CharField(max_length=64, null=True, unique=True)
+    source = text()
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField(index=True)
+
+
+class RevokedToken(Model):
+    """One JWT that was signed out before its time."""
+
+    jti = CharField(max_length=32, primary_key=True)
+    expires_at = BigIntegerField(index=True)

@@ -69,6 +69,17 @@ def hash_new(password: str) -> tuple[str, str]:
     return in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode()), scheme
 
 
+def is_bcrypt(text: str) -> bool:
+    """`text` has bcrypt's own format, of a cost that can be checked in time."""
+    return _cost_of(text) is not None
+
+
+def hash_token(token: str) -> str:
+    """bcrypt of a token of any length, in the form that the contract users_v2_basic.md shows. Waits like hash_new."""
+    material, _ = _material(normal(token) or "")
+    return in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode())
+
+
 def matches(password: str, stored: str | None, scheme: str | None) -> bool:
     """One check that costs the same for every account and for none. Raises Busy; never anything else."""
     text = normal(password)

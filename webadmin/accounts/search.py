@@ -1,7 +1,9 @@
 """The search index: kept here, in the transaction of the write, never by triggers (design.md, Data)."""
 from __future__ import annotations
 
-from peewee import Expression
+from typing import Any
+
+from peewee import Expression, ModelSelect, Value
 
 from webadmin import database
 from webadmin.accounts import names
@@ -14,9 +16,9 @@ BEGINNINGS = (Account.username_key, Account.display_key, Account.email_sort)
 
 
 def text_of(account: Account) -> str:
-    """What is searched: names and e-mail, folded, a line each so that no term spans two of them."""
+    """What is searched: names and e-mail, folded, a line each so that no term spans two of them; LINES of them, some empty."""
     parts = (account.username, account.email or "", account.display_name, account.first_name, account.last_name)
-    return "\n".join(dict.fromkeys(names.fold(part) for part in parts if part))
+    return "\n".join(names.fold(part) for part in parts)
 
 
 def add(account: Account) -> None:
@@ -30,6 +32,32 @@ def remove(account_id: int, text: str) -> None:
     if database.engine() == "sqlite":
         database.proxy.obj.execute_sql("INSERT INTO account_search(account_search, rowid, search_text) VALUES ('delete', ?, ?)",
                                        (account_id, text))
+
+
+def remove_all(accounts: ModelSelect) -> None:
+    """Set-wise `remove`, before the texts change; `accounts` selects ids."""
+    if database.engine() == "sqlite":
+        _into_index(accounts.select(Value("delete"), Account.id, Account.search_text), "account_search", "rowid", "search_text")
+
+
+def add_all(accounts: ModelSelect) -> None:
+    """Set-wise `add`, after the texts have changed."""
+    if database.engine() == "sqlite":
+        _into_index(accounts.select(Account.id, Account.search_text), "rowid", "search_text")
+
+
+def with_names(first: str | None, last: str | None) -> Any:
+    """The text of each account, with these first and last names; None leaves its own."""
+    if first is not None and last is not None:
+        return database.joined(database.first_lines(Account.search_text, 3), f"\n{names.fold(first)}\n{names.fold(last)}")
+    if last is not None:
+        return database.joined(database.first_lines(Account.search_text, 4), f"\n{names.fold(last)}")
+    return database.joined(database.first_lines(Account.search_text, 3), f"\n{names.fold(first or '')}\n", database.last_line(Account.search_text))
+
+
+def _into_index(rows: ModelSelect, *columns: str) -> None:
+    statement, values = rows.sql()
+    database.proxy.obj.execute_sql(f"INSERT INTO account_search({', '.join(columns)}) {statement}", values)
 
 
 def tidy() -> None:

@@ -1,9 +1,4 @@
-"""The first tables, and the search index in the engine's own form.
-
-Text is compared by its code points on every engine, as Python does: lists are merged and pages begin after a key.
-"""
-from peewee import CharField, TextField
-
+"""The first tables, and the search index in the engine's own form."""
 from webadmin import database
 from webadmin.accounts import models
 
@@ -18,13 +13,7 @@ SEARCH = {
 
 
 def up(migrator, db):
-    if database.engine() == "mariadb":
-        for table in TABLES:
-            table._meta.table_settings = ["CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"]
-    if database.engine() == "postgresql":
-        for field in (field for table in TABLES for field in table._meta.sorted_fields if isinstance(field, (CharField, TextField))):
-            field.collation = '"C"'
-    db.create_tables(TABLES)
+    database.create_tables(*TABLES)
     for statement in SEARCH[database.engine()]:
         db.execute_sql(statement)
     models.LogHead.insert(id=1, change_id=0, seal="").execute()

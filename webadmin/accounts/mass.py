@@ -1,0 +1,119 @@
+"""Changes to every account at once: one transaction of set-wise SQL, one entry in the log with the details of each account."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import ModelSelect, Value
+
+from webadmin import database
+from webadmin.accounts import changes, names, passwords, search, users
+from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.errors import Invalid
+from webadmin.accounts.models import Account, Detail, Login, Session
+
+PRESENT = (0, 1, 2, 3)      # the shelves of models.Shelf that are not deleted
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would happen: how many accounts, which fields."""
+
+    accounts: int
+    fields: tuple[str, ...]
+
+
+def update(given: dict[str, str], password: str | None = None, *, by: Actor, keep_session: int | None = None, keep_login: int | None = None,
+           dry_run: bool = False) -> Plan:
+    """Give every account these fields (`first_name`, `last_name`, `username`, `email`) and this password.
+
+    A password in bcrypt's own format is stored as the hash it is; any other is hashed once for all. Sessions and logins of changed
+    passwords end, but those to keep. Raises Invalid where nothing is given, or a name would be shared by several accounts.
+    """
+    by.must_be_administrator()
+    if not given and password is None:
+        raise Invalid("Nothing to change was given.")
+    columns = {name: names.seen(given[name], name) for name in ("first_name", "last_name") if name in given}
+    unique = {name: value for name, value in given.items() if name in ("username", "email")}
+    if unique and _everyone().count() > 1:
+        raise Invalid("A username or an e-mail address can belong to one account only.", field=next(iter(unique)))
+    secret = _secret(password, by) if password is not None else None
+    plan = Plan(_everyone().count(), (*given, *(("password",) if secret else ())))
+    if dry_run:
+        return plan
+    with database.transaction():
+        if unique:
+            users.update(Account.get(Account.shelf.in_(PRESENT)), unique, by=by)
+        if columns or secret:
+            _update_all(columns, secret, by, keep_session, keep_login)
+    return plan
+
+
+def delete_others(*, by: Actor, dry_run: bool = False) -> Plan:
+    """Delete every account but the caller's; each can be restored."""
+    by.must_be_administrator()
+    others = _everyone().where(Account.id != by.account_id)
+    plan = Plan(others.count(), ("deleted_at",))
+    if dry_run or not plan.accounts:
+        return plan
+    with database.transaction():
+        _hold(others)
+        number, now = changes.next_number(), database.now()
+        _write_details(others, number, before={}, after={"deleted_at": Value(now)})
+        for table in (Session, Login):
+            table.delete().where(table.account_id != by.account_id).execute()
+        Account.update(deleted_at=now, deleted_by_change=number, epoch=Account.epoch + 1, version=Account.version + 1, updated_at=now).where(
+            Account.shelf.in_(PRESENT) & (Account.id != by.account_id)).execute()
+        changes.record_set(Kind.MASS_DELETED, by=by)
+    return plan
+
+
+def _everyone() -> ModelSelect:
+    return Account.select(Account.id).where(Account.shelf.in_(PRESENT))
+
+
+def _secret(password: str, by: Actor) -> tuple[str, str]:
+    if passwords.is_bcrypt(password):
+        return password, passwords.FOREIGN
+    return passwords.hash_new(passwords.accept(password, username=by.name))
+
+
+def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Actor, keep_session: int | None, keep_login: int | None) -> None:
+    everyone = _everyone()
+    _hold(everyone)
+    number = changes.next_number()
+    after = {**{name: Value(value) for name, value in columns.items()}, **({"password": Value(changes.SECRET)} if secret else {})}
+    _write_details(everyone, number, before={name: getattr(Account, name) for name in columns}, after=after)
+    changed: dict[Any, Any] = {Account.version: Account.version + 1, Account.updated_at: database.now()}
+    changed.update({getattr(Account, name): value for name, value in columns.items()})
+    if secret:
+        changed |= {Account.password_hash: secret[0], Account.password_scheme: secret[1], Account.epoch: Account.epoch + 1}
+    if columns:
+        search.remove_all(everyone)
+        changed[Account.search_text] = search.with_names(columns.get("first_name"), columns.get("last_name"))
+    Account.update(changed).where(Account.shelf.in_(PRESENT)).execute()
+    if columns:
+        search.add_all(everyone)
+    if secret:
+        _end_sessions(by, keep_session, keep_login)
+    changes.record_set(Kind.MASS_UPDATED, by=by)
+
+
+def _end_sessions(by: Actor, keep_session: int | None, keep_login: int | None) -> None:
+    """All but the caller's own, which goes on in the new epoch."""
+    epoch = Account.select(Account.epoch).where(Account.id == by.account_id)
+    for table, kept in ((Session, keep_session), (Login, keep_login)):
+        table.delete().where(table.id != (kept or 0)).execute()
+        table.update(epoch=epoch).where(table.id == (kept or 0)).execute()
+
+
+def _hold(rows: ModelSelect) -> None:
+    """Rows before the log's head, always in one order, or two writers could wait for each other."""
+    if database.engine() != "sqlite":
+        for _ in database.locked(rows.order_by(Account.id)).tuples().iterator():
+            pass
+
+
+def _write_details(rows: ModelSelect, number: int, *, before: dict[str, Any], after: dict[str, Any]) -> None:
+    source = rows.select(Value(number), Account.id, database.json_object(**before), database.json_object(**after))
+    Detail.insert_from(source, [Detail.change_id, Detail.account_id, Detail.before, Detail.after]).execute()

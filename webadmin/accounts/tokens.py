@@ -1,0 +1,176 @@
+"""What scripts sign in with: API tokens, JWTs, refresh tokens. Issue, read, refresh, revoke; lifetimes for each contract.
+
+JWTs: HS512, RFC 7519, pinned as RFC 8725 asks. Each carries the id of its login row (`sid`), so that one joined, indexed read
+decides at every request; opaque tokens have 256 bits, and the store keeps a keyed digest.
+"""
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from peewee import fn
+
+from webadmin import database
+from webadmin.accounts import changes, keys, passwords, signin
+from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.errors import AccountError
+from webadmin.accounts.models import Account, Login, RevokedToken
+
+MINUTE = 60
+HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
+V1, CHIRPY, COOKIE, MASS = "v1", "chirpy", "cookie", "mass"
+ACCESS, REFRESH = "access", "refresh"
+ACCESS_SECONDS = {V1: 30 * MINUTE, CHIRPY: HOUR, COOKIE: DAY, MASS: HOUR}
+LOGIN_SECONDS = {V1: 30 * DAY, CHIRPY: 60 * DAY, COOKIE: DAY, MASS: HOUR}
+ALGORITHM, ISSUER = "HS512", "webadmin"
+REQUIRED = ["exp", "iat", "nbf", "jti", "sub", "iss", "aud", "type", "sid"]
+LEEWAY_SECONDS = 5
+LONGEST_TOKEN = 4096          # characters; ours have some 500
+SHORTEST_CHOSEN = 20          # characters of an API token that a client chose and that may open Bearer
+
+
+class TokenRefused(AccountError):
+    """Base: the token does not open this door."""
+
+    sentence = "The token is not valid, or its time is over."
+
+
+class TokenMalformed(TokenRefused):
+    """It is no token of ours at all: not three parts, another algorithm, a broken signature, missing claims."""
+
+    sentence = "This is not a token of this server."
+
+
+class TokenOfAnotherKind(TokenRefused):
+    """It is ours and in force, but of another type or for another contract."""
+
+    sentence = "This token is of another kind than the one needed here."
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Who a token stands for, with its login and claims; an API token has neither."""
+
+    account: Account
+    login: Login | None = None
+    claims: dict[str, Any] | None = None
+
+
+def start(account: Account, audience: str, *, by: Actor, refresh: str | None = None) -> Login:
+    """A login row of this contract. `refresh` is an opaque refresh token that opens it again."""
+    now = database.now()
+    with database.transaction():
+        return Login.create(account_id=account.id, audience=audience, epoch=account.epoch, source=by.source, created_at=now,
+                            expires_at=now + LOGIN_SECONDS[audience] * 1000, refresh_digest=refresh and keys.digest("refresh", refresh))
+
+
+def opaque() -> str:
+    """A new opaque token: 256 random bits in 43 letters."""
+    return secrets.token_urlsafe(32)
+
+
+def issue(account: Account, login: Login, kind: str = ACCESS, **claims: Any) -> str:
+    """A JWT of this login. Its life is the contract's and never longer than the login's; `claims` are those of the document."""
+    now = database.now() // 1000
+    life = ACCESS_SECONDS[login.audience] if kind == ACCESS else LOGIN_SECONDS[login.audience]
+    payload = {"iss": ISSUER, "aud": login.audience, "sub": str(account.id), "type": kind, "jti": secrets.token_hex(16), "iat": now, "nbf": now,
+               "exp": min(now + life, login.expires_at // 1000), "sid": login.id, **claims}
+    kid, key = keys.jwt_signing()
+    return jwt.encode(payload, key, algorithm=ALGORITHM, headers={"kid": kid})
+
+
+def read(token: str, audiences: tuple[str, ...], kinds: tuple[str, ...] = (ACCESS,)) -> Bearer:
+    """Who a JWT stands for, as they are now. Raises TokenMalformed, TokenOfAnotherKind or TokenRefused."""
+    claims = _claims(token)
+    revoked = fn.EXISTS(RevokedToken.select().where(RevokedToken.jti == claims["jti"]))
+    row = (Login.select(Login, Account, revoked.alias("revoked")).join(Account, on=(Login.account_id == Account.id), attr="account")
+           .where(Login.id == claims["sid"]).first())
+    if row is None or row.revoked:
+        raise TokenRefused
+    account = row.account
+    if str(account.id) != claims["sub"] or row.audience != claims["aud"] or not _in_force(row, account):
+        raise TokenRefused
+    if claims["aud"] not in audiences or claims["type"] not in kinds:
+        raise TokenOfAnotherKind
+    return Bearer(account, row, claims)
+
+
+def read_refresh(token: str, audience: str) -> Bearer:
+    """Who an opaque refresh token stands for. Raises TokenRefused."""
+    login = (Login.select(Login, Account).join(Account, on=(Login.account_id == Account.id), attr="account")
+             .where(Login.refresh_digest == keys.digest("refresh", token)).first())
+    if login is None or login.audience != audience or not _in_force(login, login.account):
+        raise TokenRefused
+    return Bearer(login.account, login)
+
+
+def read_api_token(token: str) -> Bearer:
+    """Who an API token stands for: one indexed read. Raises TokenRefused."""
+    account = Account.get_or_none(Account.token_digest == keys.digest("api token", token)) if token else None
+    if account is None or not signin.may_sign_in(account):
+        raise TokenRefused
+    return Bearer(account)
+
+
+def revoke(bearer: Bearer) -> None:
+    """This one JWT is dead from now on; the rest of its login lives."""
+    assert bearer.claims is not None
+    with database.transaction():
+        RevokedToken.insert(jti=bearer.claims["jti"], expires_at=bearer.claims["exp"] * 1000).on_conflict_ignore().execute()
+
+
+def end(login: Login) -> None:
+    """The whole login is dead: its access and refresh tokens."""
+    with database.transaction():
+        Login.delete().where(Login.id == login.id).execute()
+
+
+def make_api_token(account: Account, *, by: Actor) -> str:
+    """A new API token, which replaces the old one; shown this once."""
+    token = opaque()
+    set_api_token(account, hashed(token, certain=True), by=by)
+    return token
+
+
+def hashed(token: str, *, certain: bool = False) -> tuple[str, str | None]:
+    """(bcrypt hash, keyed digest) of an API token. A client's own opens Bearer only from SHORTEST_CHOSEN characters on: else no digest."""
+    made = passwords.hash_token(token)
+    return made, keys.digest("api token", token) if certain or len(token) >= SHORTEST_CHOSEN else None
+
+
+def set_api_token(account: Account, made: tuple[str, str | None], *, by: Actor) -> None:
+    """Keep the hash and digest of hashed(); part of the caller's transaction, or one of its own."""
+    by.must_own(account)
+    token_hash, digest = made
+    with database.transaction():
+        taken = digest and Account.select().where((Account.token_digest == digest) & (Account.id != account.id)).exists()
+        account.token_hash, account.token_digest = token_hash, None if taken else digest
+        Account.update(token_hash=account.token_hash, token_digest=account.token_digest, version=Account.version + 1,
+                       updated_at=database.now()).where(Account.id == account.id).execute()
+        changes.record(Kind.TOKEN, by=by, account=account, before={}, after={"api_token": changes.SECRET})
+
+
+def _in_force(login: Login, account: Account) -> bool:
+    return database.now() < login.expires_at and login.epoch == account.epoch and signin.may_sign_in(account)
+
+
+def _claims(token: str) -> dict[str, Any]:
+    if len(token) > LONGEST_TOKEN:
+        raise TokenMalformed
+    try:
+        key = keys.jwt_verifying(jwt.get_unverified_header(token).get("kid"))
+        if key is None:
+            raise TokenMalformed
+        claims = jwt.decode(token, key, algorithms=[ALGORITHM], audience=[V1, CHIRPY, COOKIE, MASS], issuer=ISSUER, leeway=LEEWAY_SECONDS,
+                            options={"require": REQUIRED})
+    except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
+        raise TokenRefused from None
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        raise TokenMalformed from None
+    numbers = all(type(claims[name]) is int for name in ("exp", "iat", "nbf", "sid"))
+    words = all(type(claims[name]) is str for name in ("jti", "sub", "aud", "type"))
+    if not numbers or not words or claims["exp"] - claims["iat"] > max(LOGIN_SECONDS.values()):
+        raise TokenMalformed
+    return claims

@@ -18,6 +18,10 @@ class NotAllowed(AccountError):
     sentence = "Your account may not do this."
 
 
+class RegistrationClosed(NotAllowed):
+    sentence = "Sign up is closed"
+
+
 class NotFound(AccountError):
     sentence = "There is no such account."
 

@@ -11,6 +11,7 @@ from webadmin.accounts import changes, names, passwords, search, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account, Detail, Login, Session
+from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 
 PRESENT = (0, 1, 2, 3)      # the shelves of models.Shelf that are not deleted
 
@@ -23,7 +24,7 @@ class Plan:
     fields: tuple[str, ...]
 
 
-def update(given: dict[str, str], password: str | None = None, *, by: Actor, keep_session: int | None = None, keep_login: int | None = None,
+def update(given: dict[str, str], password: str | None = None, *, by: Actor, keep: Kept = NOTHING_KEPT,
            dry_run: bool = False) -> Plan:
     """Give every account these fields (`first_name`, `last_name`, `username`, `email`) and this password.
 
@@ -45,7 +46,7 @@ def update(given: dict[str, str], password: str | None = None, *, by: Actor, kee
         if unique:
             users.update(Account.get(Account.shelf.in_(PRESENT)), unique, by=by)
         if columns or secret:
-            _update_all(columns, secret, by, keep_session, keep_login)
+            _update_all(columns, secret, by, keep)
     return plan
 
 
@@ -78,7 +79,7 @@ def _secret(password: str, by: Actor) -> tuple[str, str]:
     return passwords.hash_new(passwords.accept(password, username=by.name))
 
 
-def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Actor, keep_session: int | None, keep_login: int | None) -> None:
+def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Actor, keep: Kept) -> None:
     everyone = _everyone()
     _hold(everyone)
     number = changes.next_number()
@@ -95,16 +96,16 @@ def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Act
     if columns:
         search.add_all(everyone)
     if secret:
-        _end_sessions(by, keep_session, keep_login)
+        _end_sessions(by, keep)
     changes.record_set(Kind.MASS_UPDATED, by=by)
 
 
-def _end_sessions(by: Actor, keep_session: int | None, keep_login: int | None) -> None:
+def _end_sessions(by: Actor, keep: Kept) -> None:
     """All but the caller's own, which goes on in the new epoch."""
     epoch = Account.select(Account.epoch).where(Account.id == by.account_id)
-    for table, kept in ((Session, keep_session), (Login, keep_login)):
-        table.delete().where(table.id != (kept or 0)).execute()
-        table.update(epoch=epoch).where(table.id == (kept or 0)).execute()
+    for table, kept in ((Session, keep.session), (Login, keep.login)):
+        table.delete().where(table.id != kept).execute()
+        table.update(epoch=epoch).where(table.id == kept).execute()
 
 
 def _hold(rows: ModelSelect) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from typing import NamedTuple
 
 from webadmin import database
 from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import NotFound
-from webadmin.accounts.models import LONGEST_TEXT, Account, Session
+from webadmin.accounts.models import LONGEST_TEXT, Account, Login, Session
 
 MINUTE = 60_000
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
@@ -21,6 +22,16 @@ idle, longest, remembered = HOUR, DAY, 30 * DAY
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"), ("curl", "curl"))
 SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"),
            ("CrOS", "ChromeOS"), ("Linux", "Linux"))
+
+
+class Kept(NamedTuple):
+    """What goes on when everything else of an account ends: the session or the login that asked; 0 is none."""
+
+    session: int = 0
+    login: int = 0
+
+
+NOTHING_KEPT = Kept()
 
 
 def configure(*, idle_minutes: int, session_hours: int, remember_days: int) -> None:
@@ -93,11 +104,12 @@ def end(session_id: int, account: Account, *, by: Actor) -> None:
         changes.record(Kind.SESSION_ENDED, by=by, account=account, before={"session": f"{session.device}, {session.source}"}, after={})
 
 
-def forget(account: Account, *, keep: int | None) -> int:
-    """Remove the rows of an account whose epoch went up; `keep` is the session that asked, which goes on. Returns how many."""
-    if keep is not None:
-        Session.update(epoch=account.epoch).where((Session.id == keep) & (Session.account_id == account.id)).execute()
-    return Session.delete().where((Session.account_id == account.id) & (Session.id != (keep or 0))).execute()
+def forget(account: Account, *, keep: Kept) -> int:
+    """Remove the rows of an account whose epoch went up; those to keep go on in the new one. Returns how many browser sessions ended."""
+    Login.update(epoch=account.epoch).where((Login.id == keep.login) & (Login.account_id == account.id)).execute()
+    Login.delete().where((Login.account_id == account.id) & (Login.id != keep.login)).execute()
+    Session.update(epoch=account.epoch).where((Session.id == keep.session) & (Session.account_id == account.id)).execute()
+    return Session.delete().where((Session.account_id == account.id) & (Session.id != keep.session)).execute()
 
 
 def device(user_agent: str) -> str:

@@ -22,6 +22,8 @@ LONGEST_WAIT = 15 * MINUTE
 FORGOTTEN_AFTER = 12 * 60 * MINUTE
 LOCKED_AFTER = 100                # failures in a row: the password is of no use until it is set anew
 SOURCE_FAILURES = 60              # a minute
+REGISTRATIONS = 300               # accounts made and "exists" answers of one source, an hour
+HOUR = 60 * MINUTE
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,28 @@ def succeeded(attempt: Attempt) -> None:
     """The subject starts afresh, the source has failed once less. Part of the caller's transaction."""
     Throttle.delete().where(Throttle.name == attempt.subject).execute()
     Throttle.update(failures=Throttle.failures - 1).where((Throttle.name == attempt.source) & (Throttle.failures > 0)).execute()
+
+
+def may_register(source: str) -> None:
+    """Raises TooManyAttempts where this source has made enough accounts for now."""
+    row, now = Throttle.get_or_none(Throttle.name == _registrations(source)), database.now()
+    if row is not None and 0 <= now - row.first_at < HOUR and row.failures >= REGISTRATIONS:
+        raise TooManyAttempts(max(1, (row.first_at + HOUR - now) // 1000))
+
+
+def count_registration(source: str) -> None:
+    """One account made, or one "exists" answer given."""
+    name, now = _registrations(source), database.now()
+    with database.transaction():
+        row = _rows([name])[name]
+        if not 0 <= now - row.first_at < HOUR:
+            row.failures, row.first_at = 0, now
+        row.failures += 1
+        _keep(row)
+
+
+def _registrations(source: str) -> str:
+    return keys.digest("registrations", _network(source))
 
 
 def know_device(account: Account) -> str:

@@ -13,8 +13,8 @@ import jwt
 from peewee import fn
 
 from webadmin import database
-from webadmin.accounts import changes, keys, passwords, signin
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts import keys, passwords, signin
+from webadmin.accounts.changes import Actor
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Login, RevokedToken
 
@@ -127,29 +127,9 @@ def end(login: Login) -> None:
         Login.delete().where(Login.id == login.id).execute()
 
 
-def make_api_token(account: Account, *, by: Actor) -> str:
-    """A new API token, which replaces the old one; shown this once."""
-    token = opaque()
-    set_api_token(account, hashed(token, certain=True), by=by)
-    return token
-
-
-def hashed(token: str, *, certain: bool = False) -> tuple[str, str | None]:
-    """(bcrypt hash, keyed digest) of an API token. A client's own opens Bearer only from SHORTEST_CHOSEN characters on: else no digest."""
-    made = passwords.hash_token(token)
-    return made, keys.digest("api token", token) if certain or len(token) >= SHORTEST_CHOSEN else None
-
-
-def set_api_token(account: Account, made: tuple[str, str | None], *, by: Actor) -> None:
-    """Keep the hash and digest of hashed(); part of the caller's transaction, or one of its own."""
-    by.must_own(account)
-    token_hash, digest = made
-    with database.transaction():
-        taken = digest and Account.select().where((Account.token_digest == digest) & (Account.id != account.id)).exists()
-        account.token_hash, account.token_digest = token_hash, None if taken else digest
-        Account.update(token_hash=account.token_hash, token_digest=account.token_digest, version=Account.version + 1,
-                       updated_at=database.now()).where(Account.id == account.id).execute()
-        changes.record(Kind.TOKEN, by=by, account=account, before={}, after={"api_token": changes.SECRET})
+def hashed(token: str) -> tuple[str, str | None]:
+    """(bcrypt hash, keyed digest) of an API token. Only from SHORTEST_CHOSEN characters on it opens Bearer: else there is no digest."""
+    return passwords.hash_token(token), keys.digest("api token", token) if len(token) >= SHORTEST_CHOSEN else None
 
 
 def _in_force(login: Login, account: Account) -> bool:

@@ -11,6 +11,7 @@ from webadmin.accounts import changes, links, names, passwords, search, sessions
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Conflict, EmailTaken, Invalid, LastAdministrator, LinkUsed, NotAllowed, NotFound, UsernameTaken
 from webadmin.accounts.models import Account, Role
+from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 
 OWN = {"display_name", "first_name", "last_name", "email"}
 ALL = OWN | {"username", "role", "expires_at", "must_change_password", "is_chirpy_red"}
@@ -40,10 +41,15 @@ def another_administrator(account: Account) -> bool:
     return Account.select().where((Account.shelf == ACTIVE_ADMINISTRATOR) & Account.expires_at.is_null() & (Account.id != account.id)).exists()
 
 
-def create(given: Mapping[str, Any], password: str, *, by: Actor, reason: str = "") -> Account:
-    """Make an account from the fields of ALL; `username` or `email` is needed. Raises Invalid, WeakPassword or Taken."""
+def create(given: Mapping[str, Any], password: str, *, by: Actor, reason: str = "", api_token: tuple[str, str | None] | None = None) -> Account:
+    """Make an account from the fields of ALL; `username` or `email` is needed. `api_token` is what tokens.hashed gave.
+
+    Raises Invalid, WeakPassword or Taken.
+    """
     by.must_be_administrator()
     account = _drafted(given, password)
+    if api_token:
+        account.token_hash, account.token_digest = _unless_taken(api_token, account)
     with database.transaction():
         _insert(account, by, reason)
     return account
@@ -83,7 +89,7 @@ def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: in
         if "role" in new:
             current.epoch += current.role != Role.ADMINISTRATOR
             _save(current)
-            sessions.forget(current, keep=None)
+            sessions.forget(current, keep=NOTHING_KEPT)
         else:
             _save(current)
         changes.record(Kind.UPDATED, by=by, account=current, before=old, after=new, reason=reason)
@@ -99,15 +105,32 @@ def update_with_password(account: Account, given: Mapping[str, Any], password: s
     hashed = _hashed(password, given.get("username", account.username), given.get("email") or account.email or "")
     with database.transaction():
         changed = update(account, given, by=by, version=version, reason=reason)
-        return _set_password(changed, hashed, by=by, must_change=must_change, keep=None)
+        return _set_password(changed, hashed, by=by, must_change=must_change, keep=NOTHING_KEPT)
 
 
-def change_password(account: Account, password: str, *, by: Actor, must_change: bool = False, keep: int | None = None) -> Account:
-    """Set a new password; ends every session but `keep`, every refresh token and JWT. Raises WeakPassword, Busy."""
+def change_password(account: Account, password: str, *, by: Actor, must_change: bool = False, keep: Kept = NOTHING_KEPT) -> Account:
+    """Set a new password; ends every session, refresh token and JWT but those to keep. Raises WeakPassword, Busy."""
     by.must_own(account)
     hashed = _hashed(password, account.username, account.email or "")
     with database.transaction():
         return _set_password(account, hashed, by=by, must_change=must_change, keep=keep)
+
+
+def set_api_token(account: Account, api_token: tuple[str, str | None], *, by: Actor) -> Account:
+    """Replace the API token by what tokens.hashed gave. One that another account has already opens nothing."""
+    by.must_own(account)
+    with database.transaction():
+        current = _current(account)
+        current.token_hash, current.token_digest = _unless_taken(api_token, current)
+        _save(current)
+        changes.record(Kind.TOKEN, by=by, account=current, before={}, after={"api_token": changes.SECRET})
+    return current
+
+
+def _unless_taken(api_token: tuple[str, str | None], account: Account) -> tuple[str, str | None]:
+    hashed, digest = api_token
+    taken = digest and Account.select().where((Account.token_digest == digest) & (Account.id != (account.id or 0))).exists()
+    return hashed, None if taken else digest
 
 
 def ask_for_new_password(account: Account, *, by: Actor) -> Account:
@@ -134,8 +157,8 @@ def restore(account: Account, *, by: Actor) -> Account:
     return _switch(account, Kind.RESTORED, by, deleted_at=None)
 
 
-def end_sessions(account: Account, *, by: Actor, keep: int | None = None) -> int:
-    """End every session, refresh token and JWT but the session `keep`. Returns how many sessions ended."""
+def end_sessions(account: Account, *, by: Actor, keep: Kept = NOTHING_KEPT) -> int:
+    """End every session, refresh token and JWT but those to keep. Returns how many sessions ended."""
     by.must_own(account)
     with database.transaction():
         current = _current(account)
@@ -153,7 +176,7 @@ def purge(account: Account, *, by: Actor) -> None:
         current = _current(account)
         if current.deleted_at is None:
             raise Invalid("Delete the account first; then it can be deleted for good.")
-        sessions.forget(current, keep=None)
+        sessions.forget(current, keep=NOTHING_KEPT)
         throttle.forgive(current)
         search.remove(current.id, current.search_text)
         search.tidy()
@@ -169,6 +192,7 @@ def _drafted(given: Mapping[str, Any], password: str) -> Account:
     now = database.now()
     account = Account(object_id=f"{int(time.time()):08x}{secrets.token_hex(8)}", username="", display_name="", created_at=now, updated_at=now)
     _set(account, {**given, "username": given.get("username") or given.get("email") or ""})
+    _free(account)      # a name that is taken costs no hashing
     account.password_hash, account.password_scheme = _hashed(password, account.username, account.email or "")
     return account
 
@@ -178,7 +202,7 @@ def _hashed(password: str, username: str, email: str) -> tuple[str, str]:
     return passwords.hash_new(passwords.accept(password, username=username, email=email))
 
 
-def _set_password(account: Account, hashed: tuple[str, str], *, by: Actor, must_change: bool, keep: int | None) -> Account:
+def _set_password(account: Account, hashed: tuple[str, str], *, by: Actor, must_change: bool, keep: Kept) -> Account:
     current = _current(account)
     asked = current.must_change_password
     current.password_hash, current.password_scheme = hashed
@@ -286,7 +310,7 @@ def _switch(account: Account, kind: Kind, by: Actor, *, reason: str = "", **want
             _keep_an_administrator(current)
         if kind in (Kind.DISABLED, Kind.DELETED, Kind.RESTORED):
             current.epoch += 1
-            sessions.forget(current, keep=None)
+            sessions.forget(current, keep=NOTHING_KEPT)
         _save(current)
         old, new = changes.difference(before, changes.snapshot(current))
         number = changes.record(kind, by=by, account=current, before=old, after=new, reason=reason)

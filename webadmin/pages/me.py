@@ -63,7 +63,7 @@ def password() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             signin.confirm(g.account, form.current.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE))
-            users.change_password(g.account, form.password.data, by=caller.actor(), keep=g.session.id)
+            users.change_password(g.account, form.password.data, by=caller.actor(), keep=sessions.Kept(session=g.session.id))
         except SignInRefused as refused:
             wait = getattr(refused, "retry_after", None)
             status, headers = (429, {"Retry-After": str(wait)}) if wait else (422, {})
@@ -89,7 +89,7 @@ def end_session(session_id: int) -> ResponseReturnValue:
 @pages.post("/me/sessions/end")
 @signed_in.any_account
 def end_other_sessions() -> ResponseReturnValue:
-    users.end_sessions(g.account, by=caller.actor(), keep=g.session.id)
+    users.end_sessions(g.account, by=caller.actor(), keep=sessions.Kept(session=g.session.id))
     flash("Ended every other session.", "done")
     return redirect("/me", 303)
 

@@ -140,7 +140,7 @@ def ask_password(account_id: int) -> ResponseReturnValue:
 @pages.post("/<number:account_id>/sessions/end")
 def end_sessions(account_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
-    users.end_sessions(account, by=caller.actor(), keep=g.session.id if account.id == g.account.id else None)
+    users.end_sessions(account, by=caller.actor(), keep=sessions.Kept(session=g.session.id))      # of one's own account, this one goes on
     return _done(account, "Ended the sessions of <b>{}</b>.")
 
 

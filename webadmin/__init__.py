@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webadmin import caller, commands, database, failures, look, pages, security, settings
-from webadmin.accounts import keys, passwords, sessions
+from webadmin import api, caller, commands, database, failures, look, pages, security, settings
+from webadmin.accounts import directory, keys, passwords, registration, sessions
 
 __version__ = "1.0.0"
 
@@ -18,10 +18,13 @@ def create_app(given: settings.Settings | None = None) -> Flask:
     keys.load(chosen.keys)
     passwords.configure(bcrypt_cost=chosen.bcrypt_cost, common_passwords=chosen.common_passwords)
     sessions.configure(idle_minutes=chosen.idle_minutes, session_hours=chosen.session_hours, remember_days=chosen.remember_days)
+    registration.configure(registration=chosen.registration)
+    directory.configure(open_to_everyone=chosen.directory)
     security.init(app)
     caller.init(app)
     failures.init(app)
     look.init(app)
     pages.init(app)
+    api.init(app)
     commands.init(app)
     return app

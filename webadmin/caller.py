@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webadmin import database
+from webadmin.accounts import users
 from webadmin.accounts.changes import Actor
 
 
@@ -24,6 +25,13 @@ def actor() -> Actor:
     return Actor(door=g.get("door", "browser"), source=request.remote_addr or "", request_id=request_id(),
                  account_id=account.id if account else None, name=account.username if account else "",
                  role=account.role if account else None, session_id=session.id if session else None)
+
+
+def is_set_up() -> bool:
+    """There is an administrator: asked until it is so, for then one always remains. Until then only the set-up works."""
+    if not current_app.config.get("IS_SET_UP"):
+        current_app.config["IS_SET_UP"] = users.administrator_exists()
+    return current_app.config["IS_SET_UP"]
 
 
 def request_id() -> str:

@@ -143,11 +143,10 @@ def migrate() -> list[str]:
 def create_tables(*tables: type[peewee.Model]) -> None:
     """For migrations. Text is compared by its code points, as Python does: lists are merged, and pages begin after a key."""
     for table in tables:
-        if engine() == "mariadb":
-            table._meta.table_settings = ["CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"]
+        table._meta.table_settings = ["CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"] if engine() == "mariadb" else None
         for field in table._meta.sorted_fields:
-            if engine() == "postgresql" and isinstance(field, (peewee.CharField, peewee.TextField)):
-                field.collation = '"C"'
+            if isinstance(field, (peewee.CharField, peewee.TextField)):
+                field.collation = '"C"' if engine() == "postgresql" else None
     proxy.obj.create_tables(tables)
 
 

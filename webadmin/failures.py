@@ -1,9 +1,10 @@
-"""Everything that can go wrong, as a page with a sentence and a way out."""
+"""Everything that can go wrong: as a page with a sentence and a way out, or as JSON in the shape of the contract that owns the path."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from flask import Flask, Response, make_response, render_template
+from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from peewee import PeeweeException
 from werkzeug.exceptions import HTTPException
@@ -29,6 +30,11 @@ SENTENCES = {400: "The request was not complete. Go back, load the page again an
              503: "The database cannot be reached or written just now. Nothing was lost; try again in a moment."}
 
 
+def speak_for(app: Flask, owns: Callable[[str], bool], refused: Callable[..., Response]) -> None:
+    """Failures under the paths that `owns` names are answered by `refused(status, sentence)`, the first that fits."""
+    app.extensions.setdefault("voices", []).append((owns, refused))
+
+
 def init(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(CSRFError, _form_is_old)
@@ -44,9 +50,9 @@ def status_of(error: errors.AccountError) -> int:
 
 def _http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
-        return error.get_response()      # a redirect
+        return Response.force_type(error.get_response())      # a redirect
     own = error.description if error.code in (400, 403) and type(error).description != error.description else None
-    response = page(error.code, own)
+    response = answer(error.code, own)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
@@ -54,11 +60,11 @@ def _http(error: HTTPException) -> Response:
 
 
 def _form_is_old(error: CSRFError) -> Response:
-    return page(400, "This form belongs to another sign-in, or your browser sent no cookie. Load the page again and send it once more.")
+    return answer(400, "This form belongs to another sign-in, or your browser sent no cookie. Load the page again and send it once more.")
 
 
 def _rule(error: errors.AccountError) -> Response:
-    response = page(status_of(error), error.sentence)
+    response = answer(status_of(error), error.sentence)
     if hasattr(error, "retry_after"):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -67,18 +73,21 @@ def _rule(error: errors.AccountError) -> Response:
 def _store(error: PeeweeException) -> Response:
     """The store is gone, locked, full or read-only: closed, never open (safety.md, ER4)."""
     log.error("request %s: the store failed", caller.request_id(), exc_info=error)
-    response = page(503)
+    response = answer(503)
     response.headers["Retry-After"] = "5"
     return response
 
 
 def _unforeseen(error: Exception) -> Response:
     log.error("request %s failed", caller.request_id(), exc_info=error)
-    return page(500)
+    return answer(500)
 
 
-def page(status: int, sentence: str | None = None) -> Response:
-    """One failure as a page; it asks nothing of the store, which may be what failed."""
+def answer(status: int, sentence: str | None = None) -> Response:
+    """One failure, in the shape of the contract that owns the path or as a page. It asks nothing of the store, which may be what failed."""
+    for owns, refused in current_app.extensions.get("voices", ()):
+        if owns(request.path):
+            return refused(status, sentence or SENTENCES.get(status, "The request could not be answered."))
     shown = render_template("failure.html", title=TITLES.get(status, "That cannot be done"), status=status,
                             sentence=sentence or SENTENCES.get(status, "The request could not be answered."),
                             request_id=caller.request_id(), way_out=("Go to the first page", "/"))

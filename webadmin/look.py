@@ -102,11 +102,9 @@ def _stamp(second: int, form: str) -> str:
 
 
 def _distance(seconds: int) -> str:
-    for unit, length, least in UNITS:
-        count = abs(seconds) // length
-        if count >= least:
-            break
-    else:
+    counts = ((abs(seconds) // length, unit, least) for unit, length, least in UNITS)
+    count, unit = next(((count, unit) for count, unit, least in counts if count >= least), (0, ""))
+    if not unit:
         return "just now"
     if unit == "day" and count == 1:
         return "yesterday" if seconds < 0 else "tomorrow"

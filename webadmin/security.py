@@ -61,7 +61,7 @@ def cookie(name: str) -> str:
 
 def _refuse_strange_host() -> None:
     """One well-formed Host; with a public address only that one and this machine's own names (safety.md, IN17)."""
-    if len(request.environ.get("RAW_URI", request.full_path)) > LONGEST_URL:
+    if len(request.environ.get("REQUEST_URI", request.full_path)) > LONGEST_URL:
         abort(414)
     found = HOST.fullmatch(request.headers.get("Host", ""))
     if found is None:

@@ -83,7 +83,9 @@ class Settings:
     proxies: int = _setting("WEBADMIN_PROXIES", _whole(0, 5), 0)         # trusted hops
     workers: int = _setting("WEBADMIN_WORKERS", _whole(1, 64))           # processes; one a core
     threads: int = _setting("WEBADMIN_THREADS", _whole(1, 128), 16)      # in each process
-    registration: bool = _setting("WEBADMIN_REGISTRATION", _switch, True)
+    registration: bool = _setting("WEBADMIN_REGISTRATION", _switch, True)        # strangers may make themselves an ordinary account
+    directory: bool = _setting("WEBADMIN_DIRECTORY", _switch, False)             # ordinary accounts may list all others (contract v1)
+    mask_hashes: bool = _setting("WEBADMIN_MASK_HASHES", _switch, False)         # contract v2 shows a mask instead of hashes
     admin_username: str = _setting("WEBADMIN_ADMIN_USERNAME", str, "")
     admin_password: str = _setting("WEBADMIN_ADMIN_PASSWORD", str, "")
     common_passwords: str = _setting("WEBADMIN_COMMON_PASSWORDS", _one_of("5000", "full"), "5000")
@@ -138,6 +140,8 @@ def _complete(values: dict[str, Any]) -> Settings:
     settings = Settings(**values)
     if settings.bcrypt_cost < USUAL_COST and not settings.testing:
         raise SettingError("WEBADMIN_BCRYPT_COST below 12 is for tests only: set WEBADMIN_TESTING=1 with it.")
+    if settings.directory and settings.registration:
+        raise SettingError("WEBADMIN_DIRECTORY would show every account to strangers: set WEBADMIN_REGISTRATION=closed with it.")
     if bool(settings.admin_username) != bool(settings.admin_password):
         raise SettingError("WEBADMIN_ADMIN_USERNAME and WEBADMIN_ADMIN_PASSWORD go together: set both or neither.")
     return settings

@@ -26,7 +26,8 @@ def prepare(settings: Settings) -> str | None:
         if users.administrator_exists():
             return None
         if settings.admin_username:
-            return _preset(settings)
+            _preset(settings)
+            return None
         return set_up_link(settings)
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
 
-from peewee import SQL, Expression, ModelSelect, Tuple, Value, fn
+from peewee import SQL, Expression, Field, ModelSelect, Tuple, Value, fn
 
 from webadmin import database
 from webadmin.accounts import search
@@ -21,6 +21,7 @@ from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account, LogHead
 
 MOST_COUNTED = 10_000
+AT_A_TIME = 1_000
 SIZES = (25, 50, 100)
 DAY = 24 * 60 * 60 * 1000
 STATES = {"active": (0, 1), "disabled": (2, 3), "deleted": (4, 5)}
@@ -29,6 +30,19 @@ SORTS = {"display_name": Account.display_key, "state": Account.display_key, "ema
          "role": Account.display_key, "last_signed_in": Account.last_signed_in_at, "created": Account.created_at}
 SEEN = ("never", "90d", "1y", "7d")
 COLUMNS = (Account.id, Account.shelf, Account.display_name, Account.username, Account.email, Account.last_signed_in_at, Account.created_at)
+
+
+_open_to_everyone = False
+
+
+def configure(*, open_to_everyone: bool) -> None:
+    global _open_to_everyone
+    _open_to_everyone = open_to_everyone
+
+
+def open_to(account: Account) -> bool:
+    """This account may see the others: an administrator always, an ordinary account where a setting says so."""
+    return account.is_administrator or _open_to_everyone
 
 
 class Row(NamedTuple):
@@ -143,6 +157,28 @@ def tally(role: str = "") -> dict[str, int | None]:
         counts["all"] = None if None in both else sum(each or 0 for each in both)
         _tallies[role] = known = (head, counts)
     return known[1]
+
+
+def everyone(*columns: Field) -> Iterator[tuple[Any, ...]]:
+    """These columns of every account but the deleted, by id. Reads some at a time, each time on a connection of its own: a slow reader
+    of a million rows holds up nobody."""
+    last = -1
+    while True:
+        with database.connection():
+            rows = list(_present(Account.id, *columns).where(Account.id > last).limit(AT_A_TIME).tuples())
+        yield from (row[1:] for row in rows)
+        if len(rows) < AT_A_TIME:
+            return
+        last = rows[-1][0]
+
+
+def numbered(offset: int, count: int, *columns: Field) -> list[tuple[Any, ...]]:
+    """`count` of them from the offset on: for contracts whose document asks for a page by its number."""
+    return list(_present(*columns).offset(offset).limit(count).tuples())
+
+
+def _present(*columns: Field) -> ModelSelect:
+    return Account.select(*columns).where(Account.deleted_at.is_null()).order_by(Account.id)
 
 
 def _count(shelves: Sequence[int]) -> int | None:

@@ -1,6 +1,11 @@
 """The ways to break a rule: a class, the field it concerns, a sentence for people. Doors map the class to their own words."""
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from webadmin.accounts.models import Account
+
 
 class AccountError(Exception):
     """Base of all; `field` names the input it belongs to, or is empty."""
@@ -55,7 +60,7 @@ class Conflict(AccountError):
 
     sentence = "Someone else changed this account while you were editing it."
 
-    def __init__(self, current: object):
+    def __init__(self, current: Account):
         super().__init__()
         self.current = current
 

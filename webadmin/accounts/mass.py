@@ -34,7 +34,7 @@ def update(given: dict[str, str], password: str | None = None, *, by: Actor, kee
     by.must_be_administrator()
     if not given and password is None:
         raise Invalid("Nothing to change was given.")
-    columns = {name: names.seen(given[name], name) for name in ("first_name", "last_name") if name in given}
+    columns: dict[str, str] = {name: names.seen(given[name], name) for name in ("first_name", "last_name") if name in given}
     unique = {name: value for name, value in given.items() if name in ("username", "email")}
     if unique and _everyone().count() > 1:
         raise Invalid("A username or an e-mail address can belong to one account only.", field=next(iter(unique)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import LONGEST_TEXT
@@ -13,6 +13,8 @@ LONGEST_EMAIL = 254
 USERNAME = re.compile(r"[A-Za-z0-9._+-]+")
 # letters that cannot be seen, or that turn the reading direction: they make one name look like another
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+SPECIAL_USE_DOMAIN_NAMES.clear()      # localhost, *.local, *.test: a network of one's own has its accounts there
 
 
 def key(text: str) -> str:
@@ -27,9 +29,10 @@ def fold(text: str) -> str:
 
 def seen(text: str, field: str, longest: int = LONGEST_TEXT) -> str:
     """The trimmed NFC text. Raises Invalid for letters that cannot be seen and for too long a text."""
-    text = unicodedata.normalize("NFC", text.strip())
+    text = unicodedata.normalize("NFC", text)
     if any(unicodedata.category(letter) in UNSEEN for letter in text):
         raise Invalid("This holds a character that cannot be seen. Type it again by hand.", field=field)
+    text = text.strip()
     if len(text) > longest:
         raise Invalid(f"This is longer than {longest} characters.", field=field)
     return text
@@ -39,7 +42,7 @@ def email(text: str, field: str = "email") -> str:
     """The address as it is kept. Raises Invalid; domains of one's own network (intranet.local) are fine."""
     text = seen(text, field, LONGEST_EMAIL)
     try:
-        found = validate_email(text, check_deliverability=False, test_environment=True, globally_deliverable=False)
+        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         raise Invalid("This is not an e-mail address. It looks like name@example.com.", field=field) from None
     return found.normalized
@@ -52,6 +55,6 @@ def username(text: str, field: str = "username") -> str:
         raise Invalid("A username is needed.", field=field)
     if "@" in text:
         return email(text, field)
-    if not USERNAME.fullmatch(text):
+    if not USERNAME.fullmatch(text) or not text.strip("."):      # "." and ".." cannot stand in an address
         raise Invalid("A username has letters from a to z, digits and . _ + - only.", field=field)
     return text

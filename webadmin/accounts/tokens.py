@@ -6,6 +6,7 @@ decides at every request; opaque tokens have 256 bits, and the store keeps a key
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,19 +35,19 @@ SHORTEST_CHOSEN = 20          # characters of an API token that a client chose a
 class TokenRefused(AccountError):
     """Base: the token does not open this door."""
 
-    sentence = "The token is not valid, or its time is over."
+    sentence = "Token has been revoked"
 
 
 class TokenMalformed(TokenRefused):
-    """It is no token of ours at all: not three parts, another algorithm, a broken signature, missing claims."""
+    """It is no JSON Web Token, or lacks a claim that each of ours has."""
 
-    sentence = "This is not a token of this server."
+    sentence = "Not a JSON Web Token"
 
 
 class TokenOfAnotherKind(TokenRefused):
     """It is ours and in force, but of another type or for another contract."""
 
-    sentence = "This token is of another kind than the one needed here."
+    sentence = "Only access tokens are allowed"
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,12 @@ def opaque() -> str:
     return secrets.token_urlsafe(32)
 
 
-def issue(account: Account, login: Login, kind: str = ACCESS, **claims: Any) -> str:
+def issue(account: Account, login: Login, kind: str = ACCESS, claims: Mapping[str, Any] | None = None) -> str:
     """A JWT of this login. Its life is the contract's and never longer than the login's; `claims` are those of the document."""
     now = database.now() // 1000
     life = ACCESS_SECONDS[login.audience] if kind == ACCESS else LOGIN_SECONDS[login.audience]
     payload = {"iss": ISSUER, "aud": login.audience, "sub": str(account.id), "type": kind, "jti": secrets.token_hex(16), "iat": now, "nbf": now,
-               "exp": min(now + life, login.expires_at // 1000), "sid": login.id, **claims}
+               "exp": min(now + life, login.expires_at // 1000), "sid": login.id, **(claims or {})}
     kid, key = keys.jwt_signing()
     return jwt.encode(payload, key, algorithm=ALGORITHM, headers={"kid": kid})
 
@@ -92,8 +93,10 @@ def read(token: str, audiences: tuple[str, ...], kinds: tuple[str, ...] = (ACCES
     account = row.account
     if str(account.id) != claims["sub"] or row.audience != claims["aud"] or not _in_force(row, account):
         raise TokenRefused
-    if claims["aud"] not in audiences or claims["type"] not in kinds:
-        raise TokenOfAnotherKind
+    if claims["aud"] not in audiences:
+        raise TokenOfAnotherKind("This token is for another contract")
+    if claims["type"] not in kinds:
+        raise TokenOfAnotherKind(f"Only {kinds[0]} tokens are allowed")
     return Bearer(account, row, claims)
 
 
@@ -137,20 +140,25 @@ def _in_force(login: Login, account: Account) -> bool:
 
 
 def _claims(token: str) -> dict[str, Any]:
+    """The claims of a token that we signed and that is in its time. The signature is judged before the claims."""
     if len(token) > LONGEST_TOKEN:
         raise TokenMalformed
     try:
         key = keys.jwt_verifying(jwt.get_unverified_header(token).get("kid"))
         if key is None:
-            raise TokenMalformed
+            raise TokenRefused("Signature verification failed")
         claims = jwt.decode(token, key, algorithms=[ALGORITHM], audience=[V1, CHIRPY, COOKIE, MASS], issuer=ISSUER, leeway=LEEWAY_SECONDS,
                             options={"require": REQUIRED})
+    except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+        raise TokenRefused("Signature verification failed") from None
     except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError):
-        raise TokenRefused from None
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        raise TokenRefused("Token has expired") from None
+    except jwt.DecodeError:
         raise TokenMalformed from None
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        raise TokenMalformed("Malformed token") from None
     numbers = all(type(claims[name]) is int for name in ("exp", "iat", "nbf", "sid"))
     words = all(type(claims[name]) is str for name in ("jti", "sub", "aud", "type"))
     if not numbers or not words or claims["exp"] - claims["iat"] > max(LOGIN_SECONDS.values()):
-        raise TokenMalformed
+        raise TokenMalformed("Malformed token")
     return claims

@@ -97,7 +97,7 @@ def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: in
 
 
 def update_with_password(account: Account, given: Mapping[str, Any], password: str | None, *, by: Actor, version: int | None = None,
-                         reason: str = "", must_change: bool = True) -> Account:
+                         reason: str = "", must_change: bool = True, keep: Kept = NOTHING_KEPT) -> Account:
     """update and, where a password is given, change_password: both or neither."""
     if not password:
         return update(account, given, by=by, version=version, reason=reason)
@@ -105,15 +105,20 @@ def update_with_password(account: Account, given: Mapping[str, Any], password: s
     hashed = _hashed(password, given.get("username", account.username), given.get("email") or account.email or "")
     with database.transaction():
         changed = update(account, given, by=by, version=version, reason=reason)
-        return _set_password(changed, hashed, by=by, must_change=must_change, keep=NOTHING_KEPT)
+        return _set_password(changed, hashed, by=by, must_change=must_change, keep=keep)
 
 
-def change_password(account: Account, password: str, *, by: Actor, must_change: bool = False, keep: Kept = NOTHING_KEPT) -> Account:
-    """Set a new password; ends every session, refresh token and JWT but those to keep. Raises WeakPassword, Busy."""
+def change_password(account: Account, password: str, *, by: Actor, must_change: bool = False, keep: Kept = NOTHING_KEPT,
+                    api_token: tuple[str, str | None] | None = None) -> Account:
+    """Set a new password, and the API token where one is given; ends every session, refresh token and JWT but those to keep.
+
+    Raises WeakPassword, Busy.
+    """
     by.must_own(account)
     hashed = _hashed(password, account.username, account.email or "")
     with database.transaction():
-        return _set_password(account, hashed, by=by, must_change=must_change, keep=keep)
+        changed = _set_password(account, hashed, by=by, must_change=must_change, keep=keep)
+        return set_api_token(changed, api_token, by=by) if api_token else changed
 
 
 def set_api_token(account: Account, api_token: tuple[str, str | None], *, by: Actor) -> Account:

@@ -19,6 +19,7 @@ def init(app: Flask) -> None:
     signed_in.init(app)
     for module in (set_up, sign_in, users, activity, me):
         app.register_blueprint(module.pages)
+    app.before_request(signed_in.recognise)
     app.context_processor(_shell)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from webadmin.accounts import activity, changes, users
 from webadmin.accounts.errors import Invalid
-from webadmin.pages import shown
+from webadmin.pages import shown, signed_in
 
-pages = Blueprint("activity", __name__, url_prefix="/activity")
+pages = signed_in.door("activity", "/activity")
 WORDS = ("q", "group", "kind", "account", "since", "until")
 
 
@@ -31,7 +31,7 @@ def index() -> ResponseReturnValue:
 
 
 def _filter(words: dict[str, str]) -> activity.Filter:
-    cursors = {name: _number(name, request.args[name]) if request.args[name] else 0 for name in ("after", "before") if name in request.args}
+    cursors: dict[str, Any] = {name: _number(name, request.args[name]) if request.args[name] else 0 for name in ("after", "before") if name in request.args}
     until = _day("until", words["until"])
     return activity.Filter(group=words["group"], kind=words["kind"], person=words["q"], account=_number("account", words["account"]),
                            since=_milliseconds(_day("since", words["since"])), until=_milliseconds(until + timedelta(days=1) if until else None),

@@ -1,7 +1,7 @@
 """My account: profile, password, sessions. Open to every account, for itself."""
 from __future__ import annotations
 
-from flask import Blueprint, flash, g, redirect, render_template
+from flask import flash, g, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
@@ -11,7 +11,7 @@ from webadmin.accounts import activity, sessions, signin, users
 from webadmin.accounts.errors import AccountError, SignInRefused
 from webadmin.pages import forms, shown, signed_in
 
-pages = Blueprint("me", __name__)
+pages = signed_in.door("me")
 LATEST = 8
 
 
@@ -59,7 +59,8 @@ def me() -> ResponseReturnValue:
 @signed_in.without_new_password
 def password() -> ResponseReturnValue:
     """A wrong current password counts as a failed sign-in; success ends all other sessions and gives this one a new key."""
-    form, status, headers = PasswordForm(), 200, {}
+    form, status = PasswordForm(), 200
+    headers: dict[str, str] = {}
     if form.validate_on_submit():
         try:
             signin.confirm(g.account, form.current.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE))

@@ -1,7 +1,7 @@
 """The set-up link: the first administrator. 404 once it is used."""
 from __future__ import annotations
 
-from flask import Blueprint, current_app, flash, redirect, render_template
+from flask import current_app, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
@@ -10,7 +10,7 @@ from webadmin.accounts import links, signin, users
 from webadmin.accounts.errors import AccountError, LinkUsed
 from webadmin.pages import forms, signed_in
 
-pages = Blueprint("set_up", __name__)
+pages = signed_in.door("set_up")
 MINUTE = 60_000
 
 

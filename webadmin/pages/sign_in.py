@@ -1,7 +1,7 @@
 """Sign in, sign out, the theme, and where `/` leads."""
 from __future__ import annotations
 
-from flask import Blueprint, flash, g, redirect, render_template, request, session
+from flask import flash, g, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
@@ -13,7 +13,7 @@ from webadmin.accounts import sessions, signin
 from webadmin.accounts.errors import SignInRefused
 from webadmin.pages import forms, signed_in
 
-pages = Blueprint("sign_in", __name__)
+pages = signed_in.door("sign_in")
 THEMES = ("light", "dark", "auto")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from flask import Flask, Request, abort, current_app, g, redirect, render_template, request, session
+from flask import Blueprint, Flask, Request, abort, current_app, g, redirect, render_template, request, session
 from flask_login import LoginManager, current_user
 from flask_wtf import FlaskForm
 from werkzeug.routing import BaseConverter
@@ -14,13 +14,20 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField
 
 from webadmin import caller, failures, security
-from webadmin.accounts import sessions, signin, throttle, users
+from webadmin.accounts import sessions, signin, throttle
 from webadmin.accounts.errors import SignInRefused
 from webadmin.accounts.models import Account
 
 SESSION, DEVICE = "webadmin_session", "webadmin_device"
 DEVICE_SECONDS = 180 * 24 * 3600
 _View = TypeVar("_View", bound=Callable[..., Any])
+
+
+def door(name: str, address: str | None = None) -> Blueprint:
+    """A blueprint whose every page passes `admit` first."""
+    blueprint = Blueprint(name, f"webadmin.pages.{name}", url_prefix=address)
+    blueprint.before_request(admit)
+    return blueprint
 
 
 class Number(BaseConverter):
@@ -61,13 +68,18 @@ def init(app: Flask) -> None:
     manager = LoginManager(app)
     manager.session_protection = None      # it trusts X-Forwarded-For, and our own rows do better
     manager.request_loader(_account_of)
-    app.before_request(_admit)
     app.after_request(_renew_cookie)
 
 
 def known() -> bool:
     """Somebody is signed in; False also where the request failed before anyone looked."""
     return bool(g.get("account"))
+
+
+def recognise() -> None:
+    """Who is signed in, on an address that no page has: the page that says so keeps its menu."""
+    if request.endpoint is None and caller.is_set_up():
+        _ = current_user.is_authenticated
 
 
 def begin(account: Account, *, remember: bool) -> str:
@@ -138,13 +150,11 @@ def _account_of(_request: Request) -> Account | None:
     return found[1] if found else None
 
 
-def _admit() -> Response | str | tuple[str, int] | None:
+def admit() -> Response | str | tuple[str, int] | None:
     """Every request for a page passes here: first the set-up, then who it is, then what they may open."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or request.endpoint == "static":
-        return None
+    view = current_app.view_functions[request.endpoint or ""]
     open_to = getattr(view, "open_to", "administrator")
-    if not _set_up() and not getattr(view, "before_set_up", False):
+    if not caller.is_set_up() and not getattr(view, "before_set_up", False):
         return render_template("setup/waiting.html"), 503
     if not current_user.is_authenticated:
         return None if open_to == "anyone" else redirect(_sign_in_address(), 303)
@@ -153,13 +163,6 @@ def _admit() -> Response | str | tuple[str, int] | None:
     if open_to == "administrator" and not g.account.is_administrator:
         abort(403)
     return None
-
-
-def _set_up() -> bool:
-    """There is an administrator: asked until it is so, for then one always remains."""
-    if not current_app.config.get("IS_SET_UP"):
-        current_app.config["IS_SET_UP"] = users.administrator_exists()
-    return current_app.config["IS_SET_UP"]
 
 
 def _sign_in_address() -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from flask import Blueprint, flash, g, redirect, render_template, request
+from flask import flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from markupsafe import Markup
-from wtforms import DateField, HiddenField, RadioField
+from wtforms import DateField, HiddenField, RadioField, SelectChoice
 from wtforms.validators import Optional
 
 from webadmin import caller
@@ -17,7 +17,7 @@ from webadmin.accounts.errors import AccountError, Conflict, Invalid, NotFound
 from webadmin.accounts.models import Account, Role
 from webadmin.pages import forms, shown, signed_in
 
-pages = Blueprint("users", __name__, url_prefix="/users")
+pages = signed_in.door("users", "/users")
 COLUMNS = (("display_name", "Name"), ("state", "State"), ("email", "E-mail"), ("username", "Username"), ("role", "Role"),
            ("last_signed_in", "Last signed in"), ("created", "Created"))
 STATES = (("", "All"), ("active", "Active"), ("disabled", "Disabled"), ("deleted", "Deleted"))
@@ -34,7 +34,7 @@ class UserForm(FlaskForm):
     display_name = forms.plain("Display name", autocomplete="off")
     first_name = forms.plain("First name", autocomplete="off")
     last_name = forms.plain("Last name", autocomplete="off")
-    role = RadioField("Role", choices=[(1, "User"), (2, "Administrator")], coerce=int, default=int(Role.USER))
+    role = RadioField("Role", choices=[SelectChoice(1, "User"), SelectChoice(2, "Administrator")], coerce=int, default=int(Role.USER))
     expires_on = DateField("Account ends on", [Optional()])
     must_change = forms.tick("Ask for a new password at next sign-in", default=True)      # about the password set here
     reason = forms.plain("Why", autocomplete="off")

@@ -23,6 +23,7 @@ from playhouse.pool import PooledMySQLDatabase, PooledPostgresqlDatabase, Pooled
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 10_000
 CONNECTIONS = 150                 # more than any number of web threads; each opens one when it needs one
+READ_COMMITTED = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"      # as on PostgreSQL: no locks on gaps, or writers deadlock
 MIGRATION_LOCK = 0x77656261       # "weba"
 PRAGMAS = [("busy_timeout", BUSY_MS), ("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1),
            ("trusted_schema", 0), ("secure_delete", 1), ("journal_size_limit", 64 * 1024 * 1024), ("temp_store", "memory")]
@@ -52,7 +53,8 @@ def bind(url: str) -> None:
                  "password": unquote(parts.password or "") or None}
         given = {name: value for name, value in where.items() if value is not None}
         pooled: Any = PooledPostgresqlDatabase if parts.scheme.startswith("postgres") else PooledMySQLDatabase
-        extra: dict[str, Any] = {} if parts.scheme.startswith("postgres") else {"charset": "utf8mb4", "mariadb": True}
+        extra: dict[str, Any] = {} if parts.scheme.startswith("postgres") else {
+            "charset": "utf8mb4", "mariadb": True, "init_command": READ_COMMITTED}
         store = pooled(parts.path.lstrip("/"), autoconnect=False, max_connections=CONNECTIONS, stale_timeout=300, **given, **extra)
     proxy.initialize(store)
 

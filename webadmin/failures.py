@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import cast
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -14,7 +15,7 @@ from webadmin.accounts import errors
 
 log = logging.getLogger(__name__)
 
-STATUS = {errors.NotAllowed: 403, errors.NotFound: 404, errors.LinkUsed: 404, errors.Conflict: 409,
+STATUS = {errors.UnknownView: 400, errors.NotAllowed: 403, errors.NotFound: 404, errors.LinkUsed: 404, errors.Conflict: 409,
           errors.TooManyAttempts: 429, errors.Busy: 503, errors.SignInRefused: 403}
 TITLES = {400: "That did not arrive as it should", 403: "Not for this account", 404: "Nothing is here", 405: "Not this way",
           409: "Someone else was here meanwhile", 413: "That is too much at once", 414: "That address is too long",
@@ -50,7 +51,7 @@ def status_of(error: errors.AccountError) -> int:
 
 def _http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
-        return Response.force_type(error.get_response())      # a redirect
+        return cast(Response, error.get_response())      # a redirect
     own = error.description if error.code in (400, 403) and type(error).description != error.description else None
     response = answer(error.code, own)
     for name, value in error.get_headers():

@@ -9,9 +9,8 @@ from typing import Any
 from peewee import Expression
 
 from webadmin.accounts import changes, users
-from webadmin.accounts.errors import Invalid
+from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, Change, Detail
-
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Filter:
 
     def __post_init__(self) -> None:
         if self.group not in ("", *changes.GROUPS) or self.kind not in ("", *changes.KINDS):
-            raise Invalid("There is no such kind of activity.", field="kind")
+            raise UnknownView("There is no such kind of activity.", field="kind")
 
 
 @dataclass

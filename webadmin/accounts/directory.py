@@ -10,14 +10,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import or_
 from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, Field, ModelSelect, Tuple, Value, fn
 
 from webadmin import database
 from webadmin.accounts import search
-from webadmin.accounts.errors import Invalid
+from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, LogHead
 
 MOST_COUNTED = 10_000
@@ -84,10 +83,11 @@ class View:
     before: str | None = None
 
     def __post_init__(self) -> None:
-        allowed = {"state": ("", *STATES), "role": ("", *ROLES), "last_signed_in": ("", *SEEN), "sort": SORTS, "order": ("asc", "desc"), "per_page": SIZES}
+        allowed = {"state": ("", *STATES), "role": ("", *ROLES), "last_signed_in": ("", *SEEN), "sort": SORTS, "order": ("asc", "desc"),
+                   "per_page": SIZES}
         for name, values in allowed.items():
             if getattr(self, name) not in values:
-                raise Invalid(f"The list cannot be shown with {name} “{getattr(self, name)}”.", field=name)
+                raise UnknownView(f"The list cannot be shown with {name} “{getattr(self, name)}”.", field=name)
 
     @property
     def shelves(self) -> list[int]:
@@ -119,7 +119,7 @@ class Page:
 
 
 def page(view: View) -> Page:
-    """The page of the list that `view` asks for. Raises Invalid for a cursor that is none."""
+    """The page of the list that `view` asks for. Raises UnknownView for a cursor that is none."""
     backwards = view.before is not None
     start = _place(view.before if backwards else view.after)
     term = search.term_of(view.q)
@@ -278,4 +278,4 @@ def _place(cursor: str | None) -> Place | None:
                 return Place(rank, key, number)
     except ValueError:
         pass
-    raise Invalid("This address of a page is not complete. Start again from the first page.", field="after")
+    raise UnknownView("This address of a page is not complete. Start again from the first page.", field="after")

@@ -39,6 +39,10 @@ class Invalid(AccountError):
     """A value that a field does not take."""
 
 
+class UnknownView(Invalid):
+    """A list that does not exist: an unknown sort, filter or place to begin at."""
+
+
 class WeakPassword(Invalid):
     field = "password"
 

@@ -63,7 +63,8 @@ def delete_others(*, by: Actor, dry_run: bool = False) -> Plan:
         _write_details(others, number, before={}, after={"deleted_at": Value(now)})
         for table in (Session, Login):
             table.delete().where(table.account_id != by.account_id).execute()
-        Account.update(deleted_at=now, deleted_by_change=number, epoch=Account.epoch + 1, version=Account.version + 1, updated_at=now).where(
+        Account.update(deleted_at=now, deleted_by_change=number, epoch=Account.epoch + 1, version=Account.version + 1,
+                       updated_at=now).where(
             Account.shelf.in_(PRESENT) & (Account.id != by.account_id)).execute()
         changes.record_set(Kind.MASS_DELETED, by=by)
     return plan

@@ -3,9 +3,20 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from peewee import BigAutoField, BigIntegerField, BooleanField, CharField, Context, Node, NodeList, SmallIntegerField, SqliteDatabase, TextField
+from peewee import (
+    SQL,
+    BigAutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    Context,
+    Node,
+    NodeList,
+    SmallIntegerField,
+    SqliteDatabase,
+    TextField,
+)
 from peewee import Model as PeeweeModel
-from peewee import SQL
 
 from webadmin.database import proxy
 

@@ -13,6 +13,7 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import TypeVar
 
@@ -147,10 +148,9 @@ def _cost_of(stored: str | None) -> int | None:
 
 
 def _step_back() -> None:
-    try:
+    """To the lowest priority. Only Linux gives one thread a priority of its own."""
+    with suppress(AttributeError, OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    except (AttributeError, OSError):
-        pass      # only Linux gives one thread a priority of its own
 
 
 class _Turn:

@@ -52,7 +52,8 @@ def with_names(first: str | None, last: str | None) -> Any:
         return database.joined(database.first_lines(Account.search_text, 3), f"\n{names.fold(first)}\n{names.fold(last)}")
     if last is not None:
         return database.joined(database.first_lines(Account.search_text, 4), f"\n{names.fold(last)}")
-    return database.joined(database.first_lines(Account.search_text, 3), f"\n{names.fold(first or '')}\n", database.last_line(Account.search_text))
+    own_last = database.last_line(Account.search_text)
+    return database.joined(database.first_lines(Account.search_text, 3), f"\n{names.fold(first or '')}\n", own_last)
 
 
 def _into_index(rows: ModelSelect, *columns: str) -> None:

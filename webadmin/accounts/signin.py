@@ -12,7 +12,7 @@ import time
 from typing import NoReturn
 
 from webadmin import database
-from webadmin.accounts import changes, passwords, throttle, users
+from webadmin.accounts import changes, passwords, rows, throttle, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Account
@@ -122,7 +122,7 @@ def _admit(account: Account, password: str, attempt: Attempt, by: Actor) -> Acco
 
 
 def _is_last_administrator(account: Account) -> bool:
-    return account.is_administrator and not users.another_administrator(account)
+    return account.is_administrator and not rows.another_administrator(account)
 
 
 def _turn_away(by: Actor) -> None:

@@ -76,8 +76,8 @@ def issue(account: Account, login: Login, kind: str = ACCESS, claims: Mapping[st
     """A JWT of this login. Its life is the contract's and never longer than the login's; `claims` are those of the document."""
     now = database.now() // 1000
     life = ACCESS_SECONDS[login.audience] if kind == ACCESS else LOGIN_SECONDS[login.audience]
-    payload = {"iss": ISSUER, "aud": login.audience, "sub": str(account.id), "type": kind, "jti": secrets.token_hex(16), "iat": now, "nbf": now,
-               "exp": min(now + life, login.expires_at // 1000), "sid": login.id, **(claims or {})}
+    payload = {"iss": ISSUER, "aud": login.audience, "sub": str(account.id), "type": kind, "jti": secrets.token_hex(16),
+               "iat": now, "nbf": now, "exp": min(now + life, login.expires_at // 1000), "sid": login.id, **(claims or {})}
     kid, key = keys.jwt_signing()
     return jwt.encode(payload, key, algorithm=ALGORITHM, headers={"kid": kid})
 

@@ -2,25 +2,22 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from webadmin import database
-from webadmin.accounts import changes, links, names, passwords, search, sessions, throttle
+from webadmin.accounts import changes, fields, links, names, passwords, rows, search, sessions, throttle
 from webadmin.accounts.changes import Actor, Kind
-from webadmin.accounts.errors import Conflict, EmailTaken, Invalid, LastAdministrator, LinkUsed, NotAllowed, NotFound, UsernameTaken
+from webadmin.accounts.errors import Invalid, LinkUsed, NotAllowed, NotFound, UsernameTaken
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
-
-OWN = {"display_name", "first_name", "last_name", "email"}
-ALL = OWN | {"username", "role", "expires_at", "must_change_password", "is_chirpy_red"}
-ACTIVE_ADMINISTRATOR = 1      # the shelf of models.Shelf
 
 
 def named(name: str) -> Account | None:
     """The account of a username or e-mail, deleted ones included."""
     key = names.key(name)
+    if not key.isprintable():
+        return None      # no name has such letters, and not every engine takes them
     return Account.get_or_none((Account.email_key if "@" in key else Account.username_key) == key)
 
 
@@ -33,16 +30,12 @@ def find(account_id: int) -> Account:
 
 
 def administrator_exists() -> bool:
-    return Account.select().where(Account.shelf == ACTIVE_ADMINISTRATOR).exists()
+    return Account.select().where(Account.shelf == rows.ACTIVE_ADMINISTRATOR).exists()
 
 
-def another_administrator(account: Account) -> bool:
-    """An active administrator besides this one whose account has no end date."""
-    return Account.select().where((Account.shelf == ACTIVE_ADMINISTRATOR) & Account.expires_at.is_null() & (Account.id != account.id)).exists()
-
-
-def create(given: Mapping[str, Any], password: str, *, by: Actor, reason: str = "", api_token: tuple[str, str | None] | None = None) -> Account:
-    """Make an account from the fields of ALL; `username` or `email` is needed. `api_token` is what tokens.hashed gave.
+def create(given: Mapping[str, Any], password: str, *, by: Actor, reason: str = "",
+           api_token: tuple[str, str | None] | None = None) -> Account:
+    """Make an account from the fields of fields.ALL; `username` or `email` is needed. `api_token` is what tokens.hashed gave.
 
     Raises Invalid, WeakPassword or Taken.
     """
@@ -68,30 +61,30 @@ def create_first_administrator(username: str, email: str, password: str, *, by: 
 
 
 def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: int | None = None, reason: str = "") -> Account:
-    """Change the given fields (of ALL; one's own account: of OWN). `version` is that of the form that was opened.
+    """Change the given fields (of fields.ALL; one's own account: of fields.OWN). `version` is that of the form that was opened.
 
     Returns the account as it is now. Raises NotAllowed, Conflict, Invalid, Taken or LastAdministrator.
     """
     by.must_own(account)
-    if set(given) - (ALL if by.is_administrator else OWN):
+    if set(given) - (fields.ALL if by.is_administrator else fields.OWN):
         raise NotAllowed
     with database.transaction():
-        _hold_administrators()
-        current = _current(account, version)
+        rows.hold_administrators()
+        current = rows.current(account, version)
         before = changes.snapshot(current)
-        _set(current, given)
+        fields.put(current, given)
         old, new = changes.difference(before, changes.snapshot(current))
         if not new:
             return current
-        _free(current)
+        fields.must_be_free(current)
         if before["role"] == Role.ADMINISTRATOR and (current.role != Role.ADMINISTRATOR or current.expires_at is not None):
-            _keep_an_administrator(current)
+            rows.keep_an_administrator(current)
         if "role" in new:
             current.epoch += current.role != Role.ADMINISTRATOR
-            _save(current)
+            rows.save(current)
             sessions.forget(current, keep=NOTHING_KEPT)
         else:
-            _save(current)
+            rows.save(current)
         changes.record(Kind.UPDATED, by=by, account=current, before=old, after=new, reason=reason)
     return current
 
@@ -125,9 +118,9 @@ def set_api_token(account: Account, api_token: tuple[str, str | None], *, by: Ac
     """Replace the API token by what tokens.hashed gave. One that another account has already opens nothing."""
     by.must_own(account)
     with database.transaction():
-        current = _current(account)
+        current = rows.current(account)
         current.token_hash, current.token_digest = _unless_taken(api_token, current)
-        _save(current)
+        rows.save(current)
         changes.record(Kind.TOKEN, by=by, account=current, before={}, after={"api_token": changes.SECRET})
     return current
 
@@ -166,9 +159,9 @@ def end_sessions(account: Account, *, by: Actor, keep: Kept = NOTHING_KEPT) -> i
     """End every session, refresh token and JWT but those to keep. Returns how many sessions ended."""
     by.must_own(account)
     with database.transaction():
-        current = _current(account)
+        current = rows.current(account)
         current.epoch += 1
-        _save(current)
+        rows.save(current)
         ended = sessions.forget(current, keep=keep)
         changes.record(Kind.SESSIONS_ENDED, by=by, account=current, before={}, after={"sessions_ended": ended})
     return ended
@@ -178,7 +171,7 @@ def purge(account: Account, *, by: Actor) -> None:
     """Remove a deleted account for good, and its personal data from the log. Raises Invalid unless it is deleted."""
     by.must_be_administrator()
     with database.transaction():
-        current = _current(account)
+        current = rows.current(account)
         if current.deleted_at is None:
             raise Invalid("Delete the account first; then it can be deleted for good.")
         sessions.forget(current, keep=NOTHING_KEPT)
@@ -192,12 +185,12 @@ def purge(account: Account, *, by: Actor) -> None:
 
 def _drafted(given: Mapping[str, Any], password: str) -> Account:
     """An account that is not saved yet, every rule but uniqueness checked, its password hashed."""
-    if unknown := set(given) - ALL:
+    if unknown := set(given) - fields.ALL:
         raise Invalid(f"Unknown: {', '.join(sorted(unknown))}.")
     now = database.now()
-    account = Account(object_id=f"{int(time.time()):08x}{secrets.token_hex(8)}", username="", display_name="", created_at=now, updated_at=now)
-    _set(account, {**given, "username": given.get("username") or given.get("email") or ""})
-    _free(account)      # a name that is taken costs no hashing
+    account = Account(object_id=f"{now // 1000:08x}{secrets.token_hex(8)}", username="", display_name="", created_at=now, updated_at=now)
+    fields.put(account, {**given, "username": given.get("username") or given.get("email") or ""})
+    fields.must_be_free(account)      # a name that is taken costs no hashing
     account.password_hash, account.password_scheme = _hashed(password, account.username, account.email or "")
     return account
 
@@ -208,12 +201,12 @@ def _hashed(password: str, username: str, email: str) -> tuple[str, str]:
 
 
 def _set_password(account: Account, hashed: tuple[str, str], *, by: Actor, must_change: bool, keep: Kept) -> Account:
-    current = _current(account)
+    current = rows.current(account)
     asked = current.must_change_password
     current.password_hash, current.password_scheme = hashed
     current.must_change_password = must_change
     current.epoch += 1
-    _save(current)
+    rows.save(current)
     ended = sessions.forget(current, keep=keep)
     throttle.forgive(current)
     old, new = changes.difference({"must_change_password": asked}, {"must_change_password": must_change})
@@ -221,117 +214,37 @@ def _set_password(account: Account, hashed: tuple[str, str], *, by: Actor, must_
     return current
 
 
-def _set(account: Account, given: Mapping[str, Any]) -> None:
-    """Put checked values in place, and what follows from them: keys, display name, search text."""
-    for name in ("display_name", "first_name", "last_name"):
-        if name in given:
-            setattr(account, name, names.seen(given[name] or "", name))
-    for name in ("expires_at", "must_change_password", "is_chirpy_red"):
-        if name in given:
-            setattr(account, name, given[name])
-    if "role" in given:
-        account.role = int(Role(given["role"]))
-    _set_names(account, given)
-    account.display_name = account.display_name or f"{account.first_name} {account.last_name}".strip() or account.username
-    account.display_key = names.key(account.display_name)
-    account.search_text = search.text_of(account)
-
-
-def _set_names(account: Account, given: Mapping[str, Any]) -> None:
-    """Username and e-mail are one namespace: a username that holds `@` is the account's own e-mail."""
-    if "email" in given:
-        email = names.email(given["email"]) if given["email"] else None
-        if "@" in account.username and "username" not in given:
-            if email is None:
-                raise Invalid("This e-mail address is also the username, so it cannot be empty.", field="email")
-            account.username = email
-        account.email = email
-    if "username" in given:
-        account.username = names.username(given["username"])
-        if "@" in account.username:
-            if account.email and names.key(account.email) != names.key(account.username):
-                raise Invalid("A username that is an e-mail address must be the account's own.", field="username")
-            account.email = account.email or account.username
-    account.username_key = names.key(account.username)
-    account.email_key = names.key(account.email) if account.email else None
-
-
-def _free(account: Account) -> None:
-    """Raises UsernameTaken or EmailTaken where another account has the name, a deleted one included."""
-    others = Account.select().where(Account.id != (account.id or 0))
-    if others.where(Account.username_key == account.username_key).exists():
-        raise UsernameTaken
-    if account.email_key and others.where(Account.email_key == account.email_key).exists():
-        raise EmailTaken
-
-
 def _insert(account: Account, by: Actor, reason: str) -> None:
-    _free(account)
+    fields.must_be_free(account)
     try:
         account.save(force_insert=True)
     except database.IntegrityError:      # another server was quicker
         raise UsernameTaken from None
     search.add(account)
+    by = by if by.account_id is not None or by == changes.COMMAND_LINE else by.as_account(account)      # who made their own account
     made = {name: value for name, value in changes.snapshot(account).items() if value not in (None, "", False)}
-    changes.record(Kind.CREATED, by=by, account=account, before={}, after={**made, "password": changes.SECRET}, reason=reason)
-
-
-def _current(account: Account, version: int | None = None) -> Account:
-    """The account as it is now, held until the transaction ends. Raises NotFound, or Conflict where `version` is an older one."""
-    current = database.locked(Account.select().where(Account.id == account.id)).get_or_none()
-    if current is None:
-        raise NotFound
-    if version is not None and current.version != version:
-        raise Conflict(current)
-    return current
-
-
-def _save(account: Account) -> None:
-    """Write the row with its next version, and the search index where the searched text is another."""
-    indexed = Account.select(Account.search_text).where(Account.id == account.id).scalar()
-    account.version += 1
-    account.updated_at = database.now()
-    try:
-        account.save()
-    except database.IntegrityError:      # another server was quicker
-        raise UsernameTaken from None
-    if indexed != account.search_text:
-        search.remove(account.id, indexed)
-        search.add(account)
+    changes.record(Kind.CREATED, by=by, account=account, before={}, after={**made, "password": "set"}, reason=reason)
 
 
 def _switch(account: Account, kind: Kind, by: Actor, *, reason: str = "", **wanted: Any) -> Account:
     """Set one column that people turn on and off, unless it stands there already; what weakens an account ends its sessions."""
     by.must_be_administrator()
     with database.transaction():
-        _hold_administrators()
-        current = _current(account)
+        rows.hold_administrators()
+        current = rows.current(account)
         before = changes.snapshot(current)
         if all(bool(getattr(current, name)) == bool(value) for name, value in wanted.items()):
             return current
         for name, value in wanted.items():
             setattr(current, name, value)
         if not current.is_active:
-            _keep_an_administrator(current)
+            rows.keep_an_administrator(current)
         if kind in (Kind.DISABLED, Kind.DELETED, Kind.RESTORED):
             current.epoch += 1
             sessions.forget(current, keep=NOTHING_KEPT)
-        _save(current)
+        rows.save(current)
         old, new = changes.difference(before, changes.snapshot(current))
         number = changes.record(kind, by=by, account=current, before=old, after=new, reason=reason)
         if kind in (Kind.DELETED, Kind.RESTORED):
             Account.update(deleted_by_change=number if kind is Kind.DELETED else None).where(Account.id == current.id).execute()
     return current
-
-
-def _hold_administrators() -> None:
-    """Where rows can be held, all administrators are, in one order and first of all: two must not leave at once, nor block each other."""
-    if database.engine() != "sqlite":
-        list(database.locked(Account.select(Account.id).where(Account.shelf == ACTIVE_ADMINISTRATOR).order_by(Account.id)))
-
-
-def _keep_an_administrator(account: Account) -> None:
-    """Raises LastAdministrator where the account, as it still stands in the store, is the last one."""
-    stored = Account.select(Account.shelf).where(Account.id == account.id).scalar()
-    if stored == ACTIVE_ADMINISTRATOR and not another_administrator(account):
-        raise LastAdministrator

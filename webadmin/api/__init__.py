@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webadmin.api import chirpy_users, replies, user_mass, user_v1_cookie, users_v1_jwt, users_v2_basic
+from webadmin.api import chirpy_users, published, replies, user_mass, user_v1_cookie, users_v1_jwt, users_v2_basic
 
 # in this order they are asked who owns a path
 CONTRACTS = (user_v1_cookie.CONTRACT, users_v1_jwt.CONTRACT, users_v2_basic.CONTRACT, chirpy_users.CONTRACT, user_mass.CONTRACT)
@@ -12,3 +12,4 @@ CONTRACTS = (user_v1_cookie.CONTRACT, users_v1_jwt.CONTRACT, users_v2_basic.CONT
 def init(app: Flask) -> None:
     for contract in CONTRACTS:
         replies.serve(app, contract)
+    published.init(app)

@@ -52,7 +52,8 @@ def update() -> Response:
     if email is None and password is None:
         raise wire.Unreadable("email or password is needed.")
     given = {} if email is None else {"email": email}
-    account = users.update_with_password(bearer.account, given, password, by=caller.actor(), must_change=False, keep=Kept(login=bearer.login.id))
+    account = users.update_with_password(bearer.account, given, password, by=caller.actor(), must_change=False,
+                                         keep=Kept(login=bearer.login.id))
     return answer({"email": account.email, "id": account.id, "is_chirpy_red": account.is_chirpy_red})
 
 

@@ -79,7 +79,9 @@ def delete_all() -> Response:
     _authenticate("perform this action")
     dry_run = _dry_run()
     plan = mass.delete_others(by=caller.actor(), dry_run=dry_run)
-    return answer({"message": "Nothing was changed", "data": {"accounts": plan.accounts}} if dry_run else {"message": "Accounts sucessfully deleted"})
+    if dry_run:
+        return answer({"message": "Nothing was changed", "data": {"accounts": plan.accounts}})
+    return answer({"message": "Accounts sucessfully deleted"})
 
 
 @api.post("/auth")

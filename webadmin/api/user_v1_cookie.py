@@ -72,7 +72,8 @@ def update_password() -> Response:
     try:
         signin.confirm(account, current, by=caller.actor())
     except WrongCredentials:
-        wrong = {"status": "fail", "error": {"statusCode": 401, "status": "fail", "isOperational": True}, "message": "Your current password is wrong."}
+        wrong = {"status": "fail", "error": {"statusCode": 401, "status": "fail", "isOperational": True},
+                 "message": "Your current password is wrong."}
         return answer(wrong, 401, WWW_Authenticate='Bearer realm="webadmin"')
     if password != confirm:
         raise Invalid("Passwords are not the same.")

@@ -117,7 +117,7 @@ def _claims(account: Account) -> dict[str, Any]:
 
 
 def _everyone() -> Iterator[dict[str, Any]]:
-    return ({"id_user": number, "user_name": name, "login": login, "user_role": role} for number, name, login, role in directory.everyone(*SHOWN))
+    return (dict(zip(("id_user", "user_name", "login", "user_role"), row, strict=True)) for row in directory.everyone(*SHOWN))
 
 
 def _pieces(rows: Any) -> Iterator[str]:

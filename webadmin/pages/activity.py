@@ -1,6 +1,7 @@
 """Activity: every change and every sign-in, newest first."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from webadmin.accounts import activity, changes, users
-from webadmin.accounts.errors import Invalid
+from webadmin.accounts.errors import UnknownView
 from webadmin.pages import shown, signed_in
 
 pages = signed_in.door("activity", "/activity")
@@ -20,22 +21,25 @@ def index() -> ResponseReturnValue:
     words = {name: request.args.get(name, "").strip() for name in WORDS}
     found = activity.page(_filter(words))
     account = users.find(_number("account", words["account"]) or 0) if words["account"] else None
-    return render_template(
-        "activity/list.html", page=_page(found, words), q=words["q"], since=words["since"], until=words["until"],
-        account=(account.username, shown.address("/activity", words, account=None)) if account else None,
-        groups=[("Everything", shown.address("/activity", words, group=None), not words["group"]),
-                *((label, shown.address("/activity", words, group=word, kind=None), words["group"] == word) for word, label in changes.GROUPS.items())],
-        kinds=[("Any kind", shown.address("/activity", words, kind=None), not words["kind"]),
-               *((kind.sentence, shown.address("/activity", words, kind=word, group=None), words["kind"] == word) for word, kind in changes.KINDS.items())],
-        hidden=[(name, words[name]) for name in ("group", "kind", "account") if words[name]])
+    return render_template("activity/list.html", page=_page(found, words), q=words["q"], since=words["since"], until=words["until"],
+                           account=(account.username, shown.address("/activity", words, account=None)) if account else None,
+                           groups=_choices("group", changes.GROUPS.items(), "Everything", words),
+                           kinds=_choices("kind", ((word, kind.sentence) for word, kind in changes.KINDS.items()), "Any kind", words),
+                           hidden=[(name, words[name]) for name in ("group", "kind", "account") if words[name]])
+
+
+def _choices(name: str, choices: Iterable[tuple[str, str]], everything: str, words: dict[str, str]) -> list[tuple[str, str, bool]]:
+    """(label, address, chosen). A kind belongs to one group, so choosing either lets the other go."""
+    gone = {"group": "kind", "kind": "group"}[name]
+    others = [(label, shown.address("/activity", words, **{name: word, gone: None}), words[name] == word) for word, label in choices]
+    return [(everything, shown.address("/activity", words, **{name: None}), not words[name]), *others]
 
 
 def _filter(words: dict[str, str]) -> activity.Filter:
-    cursors: dict[str, Any] = {name: _number(name, request.args[name]) if request.args[name] else 0 for name in ("after", "before") if name in request.args}
-    until = _day("until", words["until"])
+    cursors: dict[str, Any] = {name: _number(name, request.args[name]) or 0 for name in ("after", "before") if name in request.args}
+    since, until = _day("since", words["since"]), _day("until", words["until"])
     return activity.Filter(group=words["group"], kind=words["kind"], person=words["q"], account=_number("account", words["account"]),
-                           since=_milliseconds(_day("since", words["since"])), until=_milliseconds(until + timedelta(days=1) if until else None),
-                           **cursors)
+                           since=_milliseconds(since), until=_milliseconds(until + timedelta(days=1) if until else None), **cursors)
 
 
 def _page(found: activity.Page, words: dict[str, str]) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def _number(name: str, text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise Invalid(f"The word “{name}” of this address must be a number.", field=name)
+        raise UnknownView(f"The word “{name}” of this address must be a number.", field=name)
     return int(text)
 
 
@@ -57,7 +61,7 @@ def _day(name: str, text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise Invalid("A day looks like 2026-11-21.", field=name) from None
+        raise UnknownView("A day looks like 2026-11-21.", field=name) from None
 
 
 def _milliseconds(day: date | None) -> int | None:

@@ -17,7 +17,8 @@ def _text(label: str, *validators: Any, **attributes: Any) -> StringField:
 
 
 def username(label: str, **attributes: Any) -> StringField:
-    return _text(label, InputRequired("A username is needed."), autocomplete="username", autocapitalize="none", spellcheck="false", **attributes)
+    return _text(label, InputRequired("A username is needed."), autocomplete="username", autocapitalize="none", spellcheck="false",
+                 **attributes)
 
 
 def email(label: str = "E-mail", **attributes: Any) -> StringField:

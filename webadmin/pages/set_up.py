@@ -31,7 +31,8 @@ def set_up(token: str) -> ResponseReturnValue:
     form = SetUpForm()
     if form.validate_on_submit():
         try:
-            account = users.create_first_administrator(form.username.data, form.email.data, form.password.data, by=caller.actor(), token=token)
+            account = users.create_first_administrator(form.username.data, form.email.data, form.password.data, by=caller.actor(),
+                                                       token=token)
         except LinkUsed:
             raise
         except AccountError as wrong:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from webadmin.accounts import activity, changes
+from webadmin.accounts import activity
 from webadmin.accounts.models import Role
 
 FIELDS = {"username": "Username", "email": "E-mail", "display_name": "Display name", "first_name": "First name", "last_name": "Last name",
           "role": "Role", "active": "State", "must_change_password": "New password at next sign-in", "expires_at": "Account ends on",
-          "is_chirpy_red": "Chirpy Red", "deleted_at": "Deleted", "password": "Password", "sessions_ended": "Sessions ended", "session": "Session"}
+          "is_chirpy_red": "Chirpy Red", "deleted_at": "Deleted", "password": "Password", "api_token": "API token",
+          "sessions_ended": "Sessions ended", "session": "Session"}
 ROLES = {Role.USER: "User", Role.ADMINISTRATOR: "Administrator"}
 DOORS = {"browser": "the console", "command line": "the command line"}
 

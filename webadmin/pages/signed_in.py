@@ -65,10 +65,17 @@ def before_set_up(view: _View) -> _View:
 
 def init(app: Flask) -> None:
     app.url_map.converters["number"] = Number
-    manager = LoginManager(app)
+    manager = _Adapter(app)
     manager.session_protection = None      # it trusts X-Forwarded-For, and our own rows do better
     manager.request_loader(_account_of)
     app.after_request(_renew_cookie)
+
+
+class _Adapter(LoginManager):
+    """Flask-Login without its remember cookie: looking for it would read the form cookie at every answer, static files included."""
+
+    def _update_remember_cookie(self, response: Response) -> Response:
+        return response
 
 
 def known() -> bool:

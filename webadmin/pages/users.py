@@ -15,16 +15,10 @@ from webadmin import caller
 from webadmin.accounts import activity, directory, sessions, users
 from webadmin.accounts.errors import AccountError, Conflict, Invalid, NotFound
 from webadmin.accounts.models import Account, Role
-from webadmin.pages import forms, shown, signed_in
+from webadmin.pages import forms, listing, shown, signed_in
 
 pages = signed_in.door("users", "/users")
-COLUMNS = (("display_name", "Name"), ("state", "State"), ("email", "E-mail"), ("username", "Username"), ("role", "Role"),
-           ("last_signed_in", "Last signed in"), ("created", "Created"))
-STATES = (("", "All"), ("active", "Active"), ("disabled", "Disabled"), ("deleted", "Deleted"))
-ROLES = (("", "Any role"), ("administrator", "Administrator"), ("user", "User"))
-SEEN = (("", "At any time"), ("7d", "In the last 7 days"), ("90d", "Not for 90 days"), ("1y", "Not for a year"), ("never", "Never"))
-WORDS = ("q", "state", "role", "last_signed_in", "sort", "order", "per_page")
-NEWEST_FIRST = ("last_signed_in", "created")
+COMPARED = ("username", "email", "display_name", "first_name", "last_name", "role", "expires_on")
 LATEST = 8      # entries of the history and sign-ins on an account's page
 
 
@@ -56,19 +50,8 @@ class EditUserForm(UserForm):
 
 @pages.get("")
 def index() -> ResponseReturnValue:
-    view = _view()
-    try:
-        found = directory.page(view)
-    except Invalid as wrong:
-        return _unknown_view(wrong)
-    words = _words(view)
-    alone = not (view.q or view.state or view.role or view.last_signed_in) and len(found.rows) == 1 and found.total == 1
-    return render_template("users/list.html", view=view, q=view.q, page=_page(found, words), counts=_counts(found), columns=_columns(view, words),
-                           states=_states(view, words, found), roles=_choices("role", ROLES, view.role, words),
-                           seen=_choices("last_signed_in", SEEN, view.last_signed_in, words),
-                           sizes=[(size, shown.address("/users", words, per_page=size), size == view.per_page) for size in directory.SIZES],
-                           hidden=[(name, words[name]) for name in WORDS if name != "q" and words.get(name)],
-                           alone=alone, nothing=not found.rows)
+    view = listing.view(request.args)
+    return render_template("users/list.html", **listing.shown_on_page(view, directory.page(view)))
 
 
 @pages.route("/new", methods=["GET", "POST"])
@@ -90,7 +73,8 @@ def new() -> ResponseReturnValue:
 def show(account_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
     entries = activity.history(account, LATEST + 1)
-    return render_template("users/user.html", account=account, sessions=_sessions(account), history=[shown.line(each) for each in entries[:LATEST]],
+    return render_template("users/user.html", account=account, sessions=_sessions(account),
+                           history=[shown.line(each) for each in entries[:LATEST]],
                            more_history=f"/activity?account={account.id}" if len(entries) > LATEST else None,
                            signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))])
 
@@ -182,61 +166,6 @@ def purge(account_id: int) -> ResponseReturnValue:
     return redirect("/users?state=deleted", 303)
 
 
-def _view() -> directory.View:
-    """The words of the address, the last of a repeated one; numbers that are none are refused like unknown words."""
-    given = {name: request.args.get(name, "") for name in WORDS if request.args.get(name)}
-    size = given.pop("per_page", "50")
-    cursors = {name: request.args.get(name) for name in ("after", "before") if name in request.args}
-    return directory.View(**given, per_page=int(size) if size in ("25", "50", "100") else 0, **cursors)  # type: ignore[arg-type]
-
-
-def _unknown_view(wrong: Invalid) -> ResponseReturnValue:
-    return render_template("failure.html", title="There is no such list", status=400, sentence=wrong.sentence, request_id=caller.request_id(),
-                           way_out=("Show all users", "/users")), 400
-
-
-def _words(view: directory.View) -> dict[str, Any]:
-    """What an address of this view must say; the usual is left out."""
-    usual = directory.View()
-    return {name: getattr(view, name) for name in WORDS if getattr(view, name) != getattr(usual, name)}
-
-
-def _page(found: directory.Page, words: dict[str, Any]) -> dict[str, Any]:
-    following = {"next": ("after", found.after), "prev": ("before", found.before)}
-    links = {rel: shown.address("/users", words, **{word: cursor}) if cursor else None for rel, (word, cursor) in following.items()}
-    return {"rows": found.rows, "total": _number(found.total), "first": shown.address("/users", words) if found.before else None,
-            "last": shown.address("/users", words, before="") if found.after else None, **links}
-
-
-def _counts(found: directory.Page) -> dict[str, str]:
-    return {name: _number(count) for name, count in found.counts.items()}
-
-
-def _number(count: int | None) -> str:
-    return f"{count:,}" if count is not None else f"{directory.MOST_COUNTED:,}+"
-
-
-def _columns(view: directory.View, words: dict[str, Any]) -> list[tuple[str, str, bool, str, str | None]]:
-    """(key, label, numeric, address that sorts by it, how it is sorted now)."""
-    columns = []
-    for key, label in COLUMNS:
-        here = view.sort == key
-        first = "desc" if key in NEWEST_FIRST else "asc"
-        order = ("asc" if view.order == "desc" else "desc") if here else first
-        sort = {"sort": None if key == "display_name" else key, "order": "desc" if order == "desc" else None}
-        columns.append((key, label, False, shown.address("/users", words, **sort), f"{view.order}ending" if here else None))
-    return columns
-
-
-def _states(view: directory.View, words: dict[str, Any], found: directory.Page) -> list[tuple[str, str, bool, str | None]]:
-    counts = _counts(found)
-    return [(label, shown.address("/users", words, state=word), view.state == word, counts.get(word or "all")) for word, label in STATES]
-
-
-def _choices(name: str, choices: Any, chosen: str, words: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    return [(label, shown.address("/users", words, **{name: word}), word == chosen) for word, label in choices]
-
-
 def _sessions(account: Account) -> list[dict[str, Any]]:
     return [{"id": each.id, "device": each.device, "source": each.source, "created_at": each.created_at, "seen_at": each.seen_at,
              "current": each.id == g.session.id} for each in sessions.of(account)]
@@ -272,9 +201,8 @@ def _save(account: Account, form: EditUserForm) -> None:
 def _conflict_page(form: EditUserForm, current: Account) -> ResponseReturnValue:
     """Both values of every field that differs; saving again goes on top of the newer version."""
     theirs = EditUserForm(formdata=None, data=_form_data(current))
-    rows = [(shown.FIELDS[key], _said(form, name), _said(theirs, name)) for key, name in (
-        ("username", "username"), ("email", "email"), ("display_name", "display_name"), ("first_name", "first_name"), ("last_name", "last_name"),
-        ("role", "role"), ("expires_at", "expires_on")) if _said(form, name) != _said(theirs, name)]
+    rows = [(getattr(form, name).label.text, _said(form, name), _said(theirs, name)) for name in COMPARED
+            if _said(form, name) != _said(theirs, name)]
     form.version.data = form.version.raw_data = None
     form.version.data = str(current.version)
     return render_template("users/form.html", form=form, account=current, conflict=rows), 409

@@ -1,0 +1,52 @@
+"""The row of one account inside a transaction: held, saved, and never the last administrator's to go."""
+from __future__ import annotations
+
+from webadmin import database
+from webadmin.accounts import search
+from webadmin.accounts.errors import Conflict, LastAdministrator, NotFound, UsernameTaken
+from webadmin.accounts.models import Account
+
+ACTIVE_ADMINISTRATOR = 1      # the shelf of models.Shelf
+
+
+def current(account: Account, version: int | None = None) -> Account:
+    """The account as it is now, held until the transaction ends. Raises NotFound, or Conflict where `version` is an older one."""
+    found = database.locked(Account.select().where(Account.id == account.id)).get_or_none()
+    if found is None:
+        raise NotFound
+    if version is not None and found.version != version:
+        raise Conflict(found)
+    return found
+
+
+def save(account: Account) -> None:
+    """Write the row with its next version, and the search index where the searched text is another."""
+    indexed = Account.select(Account.search_text).where(Account.id == account.id).scalar()
+    account.version += 1
+    account.updated_at = database.now()
+    try:
+        account.save()
+    except database.IntegrityError:      # another server was quicker
+        raise UsernameTaken from None
+    if indexed != account.search_text:
+        search.remove(account.id, indexed)
+        search.add(account)
+
+
+def another_administrator(account: Account) -> bool:
+    """An active administrator besides this one whose account has no end date."""
+    others = Account.select().where((Account.shelf == ACTIVE_ADMINISTRATOR) & (Account.id != account.id))
+    return others.where(Account.expires_at.is_null()).exists()
+
+
+def hold_administrators() -> None:
+    """Where rows can be held, all administrators are, in one order and first of all: two must not leave at once, nor block each other."""
+    if database.engine() != "sqlite":
+        list(database.locked(Account.select(Account.id).where(Account.shelf == ACTIVE_ADMINISTRATOR).order_by(Account.id)))
+
+
+def keep_an_administrator(account: Account) -> None:
+    """Raises LastAdministrator where the account, as it still stands in the store, is the last one."""
+    stored = Account.select(Account.shelf).where(Account.id == account.id).scalar()
+    if stored == ACTIVE_ADMINISTRATOR and not another_administrator(account):
+        raise LastAdministrator

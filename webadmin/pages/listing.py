@@ -1,0 +1,77 @@
+"""The list of users: the words of its address, and what its template shows."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webadmin.accounts import directory
+from webadmin.pages import shown
+
+COLUMNS = (("display_name", "Name"), ("state", "State"), ("email", "E-mail"), ("username", "Username"), ("role", "Role"),
+           ("last_signed_in", "Last signed in"), ("created", "Created"))
+STATES = (("", "All"), ("active", "Active"), ("disabled", "Disabled"), ("deleted", "Deleted"))
+ROLES = (("", "Any role"), ("administrator", "Administrator"), ("user", "User"))
+SEEN = (("", "At any time"), ("7d", "In the last 7 days"), ("90d", "Not for 90 days"), ("1y", "Not for a year"), ("never", "Never"))
+WORDS = ("q", "state", "role", "last_signed_in", "sort", "order", "per_page")
+NEWEST_FIRST = ("last_signed_in", "created")
+
+
+def view(words: Mapping[str, str]) -> directory.View:
+    """The words of the address, the last of a repeated one; numbers that are none are refused like unknown words."""
+    given = {name: words.get(name, "") for name in WORDS if words.get(name)}
+    size = given.pop("per_page", "50")
+    cursors = {name: words.get(name) for name in ("after", "before") if name in words}
+    return directory.View(**given, per_page=int(size) if size in ("25", "50", "100") else 0, **cursors)  # type: ignore[arg-type]
+
+
+def shown_on_page(view: directory.View, found: directory.Page) -> dict[str, Any]:
+    """The variables of users/list.html."""
+    words = _words(view)
+    alone = not (view.q or view.state or view.role or view.last_signed_in) and len(found.rows) == 1 and found.total == 1
+    return {"q": view.q, "page": _page(found, words), "counts": _counts(found), "columns": _columns(view, words),
+            "states": _states(view, words, found), "roles": _choices("role", ROLES, view.role, words),
+            "seen": _choices("last_signed_in", SEEN, view.last_signed_in, words),
+            "sizes": [(size, shown.address("/users", words, per_page=size), size == view.per_page) for size in directory.SIZES],
+            "hidden": [(name, words[name]) for name in WORDS if name != "q" and words.get(name)], "alone": alone, "nothing": not found.rows}
+
+
+def _words(view: directory.View) -> dict[str, Any]:
+    """What an address of this view must say; the usual is left out."""
+    usual = directory.View()
+    return {name: getattr(view, name) for name in WORDS if getattr(view, name) != getattr(usual, name)}
+
+
+def _page(found: directory.Page, words: dict[str, Any]) -> dict[str, Any]:
+    following = {"next": ("after", found.after), "prev": ("before", found.before)}
+    links = {rel: shown.address("/users", words, **{word: cursor}) if cursor else None for rel, (word, cursor) in following.items()}
+    return {"rows": found.rows, "total": _number(found.total), "first": shown.address("/users", words) if found.before else None,
+            "last": shown.address("/users", words, before="") if found.after else None, **links}
+
+
+def _counts(found: directory.Page) -> dict[str, str]:
+    return {name: _number(count) for name, count in found.counts.items()}
+
+
+def _number(count: int | None) -> str:
+    return f"{count:,}" if count is not None else f"{directory.MOST_COUNTED:,}+"
+
+
+def _columns(view: directory.View, words: dict[str, Any]) -> list[tuple[str, str, bool, str, str | None]]:
+    """(key, label, numeric, address that sorts by it, how it is sorted now)."""
+    columns = []
+    for key, label in COLUMNS:
+        here = view.sort == key
+        first = "desc" if key in NEWEST_FIRST else "asc"
+        order = ("asc" if view.order == "desc" else "desc") if here else first
+        sort = {"sort": None if key == "display_name" else key, "order": "desc" if order == "desc" else None}
+        columns.append((key, label, False, shown.address("/users", words, **sort), f"{view.order}ending" if here else None))
+    return columns
+
+
+def _states(view: directory.View, words: dict[str, Any], found: directory.Page) -> list[tuple[str, str, bool, str | None]]:
+    counts = _counts(found)
+    return [(label, shown.address("/users", words, state=word), view.state == word, counts.get(word or "all")) for word, label in STATES]
+
+
+def _choices(name: str, choices: Iterable[tuple[str, str]], chosen: str, words: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    return [(label, shown.address("/users", words, **{name: word}), word == chosen) for word, label in choices]

@@ -13,6 +13,7 @@ from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account, Detail, Login, Session
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 
+RULES = {"username": names.username, "email": names.email}
 PRESENT = (0, 1, 2, 3)      # the shelves of models.Shelf that are not deleted
 
 
@@ -35,10 +36,10 @@ def update(given: dict[str, str], password: str | None = None, *, by: Actor, kee
     if not given and password is None:
         raise Invalid("Nothing to change was given.")
     columns: dict[str, str] = {name: names.seen(given[name], name) for name in ("first_name", "last_name") if name in given}
-    unique = {name: value for name, value in given.items() if name in ("username", "email")}
+    unique = {name: RULES[name](value, name) for name, value in given.items() if name in RULES}
     if unique and _everyone().count() > 1:
         raise Invalid("A username or an e-mail address can belong to one account only.", field=next(iter(unique)))
-    secret = _secret(password, by) if password is not None else None
+    secret = _secret(password, unique, by) if password is not None else None
     plan = Plan(_everyone().count(), (*given, *(("password",) if secret else ())))
     if dry_run:
         return plan
@@ -74,10 +75,10 @@ def _everyone() -> ModelSelect:
     return Account.select(Account.id).where(Account.shelf.in_(PRESENT))
 
 
-def _secret(password: str, by: Actor) -> tuple[str, str]:
+def _secret(password: str, unique: dict[str, str], by: Actor) -> tuple[str, str]:
     if passwords.is_bcrypt(password):
         return password, passwords.FOREIGN
-    return passwords.hash_new(passwords.accept(password, username=by.name))
+    return passwords.hash_new(passwords.accept(password, username=unique.get("username", by.name), email=unique.get("email", "")))
 
 
 def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Actor, keep: Kept) -> None:

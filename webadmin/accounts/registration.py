@@ -1,15 +1,20 @@
 """Self-registration: open or closed by a setting, and throttled, since its "exists" answers tell which names there are."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from webadmin.accounts import throttle, users
 from webadmin.accounts.changes import Actor
-from webadmin.accounts.errors import NotAllowed, RegistrationClosed, Taken
+from webadmin.accounts.errors import NotAllowed, RegistrationClosed, Taken, TooManyAttempts
 from webadmin.accounts.models import Account, Role
 
 is_open = True
+
+
+class TooManyNames(TooManyAttempts):
+    sentence = "Too many accounts."
 
 
 def configure(*, registration: bool) -> None:
@@ -28,12 +33,22 @@ def register(given: Mapping[str, Any], password: str, *, by: Actor) -> Account:
     if not is_open:
         raise RegistrationClosed
     if given.get("role", Role.USER) != Role.USER:
-        raise NotAllowed("Only an administrator can make an administrator.")
-    throttle.may_register(by.source)
-    try:
+        raise NotAllowed("Only administrators may register administrators.")
+    with asking(by):
         account = users.create(given, password, by=Actor(by.door, by.source, by.request_id, by.account_id, by.name, system=True))
+    throttle.count_registration(by.source)
+    return account
+
+
+@contextmanager
+def asking(by: Actor) -> Iterator[None]:
+    """Around what may answer that a name exists: counts that answer, and raises TooManyAttempts where there were too many."""
+    try:
+        throttle.may_register(by.source)
+    except TooManyAttempts as error:
+        raise TooManyNames(error.retry_after) from None
+    try:
+        yield
     except Taken:
         throttle.count_registration(by.source)
         raise
-    throttle.count_registration(by.source)
-    return account

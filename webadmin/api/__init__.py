@@ -1,7 +1,7 @@
 """JSON doors: one module per published document, its OpenAPI file beside it."""
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, Response, request
 
 from webadmin.api import chirpy_users, published, replies, user_mass, user_v1_cookie, users_v1_jwt, users_v2_basic
 
@@ -10,6 +10,12 @@ CONTRACTS = (user_v1_cookie.CONTRACT, users_v1_jwt.CONTRACT, users_v2_basic.CONT
 
 
 def init(app: Flask) -> None:
+    app.before_request(_set_up_first)
     for contract in CONTRACTS:
         replies.serve(app, contract)
     published.init(app)
+
+
+def _set_up_first() -> Response | None:
+    owner = next((contract for contract in CONTRACTS if contract.owns(request.path)), None)
+    return owner.greet() if owner else None

@@ -49,11 +49,12 @@ def update() -> Response:
     assert bearer.login is not None
     body = wire.json_object()
     email, password = wire.optional_text(body, "email"), wire.optional_text(body, "password")
-    if email is None and password is None:
-        raise wire.Unreadable("email or password is needed.")
+    if not email and not password or "" in (email, password):
+        raise wire.Unreadable("email or password is needed, and none may be empty.")
     given = {} if email is None else {"email": email}
-    account = users.update_with_password(bearer.account, given, password, by=caller.actor(), must_change=False,
-                                         keep=Kept(login=bearer.login.id))
+    with registration.asking(caller.actor()):
+        account = users.update_with_password(bearer.account, given, password, by=caller.actor(), must_change=False,
+                                             keep=Kept(login=bearer.login.id))
     return answer({"email": account.email, "id": account.id, "is_chirpy_red": account.is_chirpy_red})
 
 

@@ -23,7 +23,7 @@ RETRY_SECONDS = "10"
 class Contract:
     """One published document: which paths are its own, how its failures look, what the log calls it.
 
-    Its blueprint gets what all contracts share: set-up first, small bodies, every failure in its own shape.
+    Its blueprint gets what all contracts share: small bodies, every failure in its own shape.
     """
 
     name: str                                         # of its module and OpenAPI file
@@ -49,14 +49,15 @@ class Contract:
             headers.setdefault("Retry_After", RETRY_SECONDS)
         return answer(self.shape(status, sentence), status, **headers)
 
-    def _admit(self) -> Response | None:
+    def greet(self) -> Response | None:
+        """Set-up first, for every path that is the contract's own, those that it does not have included."""
         g.door = self.door
-        if not caller.is_set_up():
-            return self.refused(503, "There is no administrator yet.")
+        return None if caller.is_set_up() else self.refused(503, "There is no administrator yet.")
+
+    def _admit(self) -> None:
         request.max_content_length = wire.LONGEST_BODY
         if (request.content_length or 0) > wire.LONGEST_BODY:
             raise RequestEntityTooLarge
-        return None
 
     def _broken_rule(self, error: errors.AccountError) -> Response:
         usual = failures.status_of(error)

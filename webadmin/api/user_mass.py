@@ -25,6 +25,7 @@ LAST_PAGE = 10**12
 FIELDS = {"user": "username", "pass": "password", "fname": "first_name", "lname": "last_name", "new_email": "email"}
 SIGN_UP = ("user", "pass", "fname", "lname", "email")
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+BCRYPT = r"\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}"
 EVERY_CONTRACT = (tokens.V1, tokens.CHIRPY, tokens.COOKIE, tokens.MASS)
 
 
@@ -44,7 +45,7 @@ CONTRACT = Contract("user_mass", "mass API", api, lambda path: path in ("/user",
 def list_users() -> Response:
     _authenticate("access this resource")
     page = _once(request.args, "page") if "page" in request.args else "0"
-    if not re.fullmatch(r"0|[1-9][0-9]*", page):
+    if not re.fullmatch(wire.WHOLE, page):
         raise wire.Unreadable("page must be a whole number from 0.")
     first = min(int(page[:13]), LAST_PAGE) * PAGE_SIZE
     return answer({"message": "Success", "data": [{"uid": number, "email": email} for number, email in directory.numbered(
@@ -64,7 +65,7 @@ def update_all() -> Response:
     dry_run = _dry_run()
     given = _fields()
     password = given.pop("pass", None)
-    if password is not None and password.startswith("$2") and len(password) == 60 and not passwords.is_bcrypt(password):
+    if password is not None and re.fullmatch(BCRYPT, password) and not passwords.is_bcrypt(password):
         raise Invalid("pass is a bcrypt hash of a cost that is not taken: 4 to 14 are.")
     plan = mass.update({FIELDS[name]: value for name, value in given.items()}, password, by=caller.actor(), dry_run=dry_run,
                        keep=Kept(login=bearer.login.id if bearer.login else 0))
@@ -88,6 +89,8 @@ def delete_all() -> Response:
 def sign_up() -> Response:
     body = _body()
     user, password, first, last, email = (wire.text(body, name) for name in SIGN_UP)
+    if not user or not email:
+        raise wire.Unreadable("user and email must not be empty.")
     given = {"username": user, "email": email, "first_name": first, "last_name": last}
     try:
         account = registration.register(given, password, by=caller.actor())
@@ -113,7 +116,10 @@ def _read(token: str | None) -> tokens.Bearer:
     """An API token, or an access token of any contract."""
     if not token:
         raise tokens.TokenRefused
-    return tokens.read(token, EVERY_CONTRACT) if token.count(".") == 2 else tokens.read_api_token(token)
+    try:
+        return tokens.read(token, EVERY_CONTRACT)
+    except tokens.TokenMalformed:
+        return tokens.read_api_token(token)
 
 
 def _token() -> str | None:

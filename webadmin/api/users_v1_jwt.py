@@ -13,12 +13,13 @@ from flask import Blueprint, Response, g
 
 from webadmin import caller
 from webadmin.accounts import directory, registration, signin, tokens, users
-from webadmin.accounts.errors import NotFound, Taken, WrongCredentials
+from webadmin.accounts.errors import NotFound, RegistrationClosed, Taken, WrongCredentials
 from webadmin.accounts.models import Account, Role
 from webadmin.api import wire
 from webadmin.api.replies import Contract, answer, listed, stream
 
 api = Blueprint("users_v1_jwt", __name__, url_prefix="/api/v1")
+LONGEST_ID = 19      # digits
 SHOWN = (Account.id, Account.display_name, Account.username, Account.role)
 
 
@@ -36,8 +37,11 @@ def register() -> Response:
         _authenticate()
     body = wire.json_object()
     given = {"username": wire.text(body, "login"), "display_name": wire.optional_text(body, "user_name") or "", "role": _role(body)}
-    account = registration.register(given, wire.text(body, "password"), by=caller.actor())
-    return answer({"User": _shown(account)}, 201)
+    password = wire.text(body, "password")
+    try:
+        return answer({"User": _shown(registration.register(given, password, by=caller.actor()))}, 201)
+    except RegistrationClosed:
+        raise RegistrationClosed("Registration is closed.") from None
 
 
 @api.post("/login")
@@ -83,11 +87,13 @@ def list_users() -> Response:
 @api.get("/users/<id_user>")
 def show(id_user: str) -> Response:
     account = _authenticate().account
-    if not re.fullmatch(r"[1-9][0-9]{0,18}", id_user) or not (directory.open_to(account) or int(id_user) == account.id):
-        raise NotFound("There is no such user.")
-    found = users.find(int(id_user))
-    if found.deleted_at is not None:
-        raise NotFound("There is no such user.")
+    number = int(id_user) if re.fullmatch(wire.WHOLE, id_user) and len(id_user) <= LONGEST_ID else -1
+    try:
+        found = users.find(number if directory.open_to(account) or number == account.id else -1)
+        if found.deleted_at is not None:
+            raise NotFound
+    except NotFound:
+        raise NotFound("There is no such user.") from None
     return answer({"User": _shown(found)})
 
 

@@ -5,8 +5,8 @@ JSON as RFC 8259 asks and no looser: UTF-8, no key twice, no NaN, whole numbers 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+import re
 from typing import Any, NoReturn
 
 from flask import request
@@ -14,6 +14,7 @@ from flask import request
 LONGEST_BODY = 64 * 1024      # bytes
 DEEPEST = 32
 LONGEST_NUMBER = 18           # digits
+WHOLE = r"0|[1-9][0-9]*"      # a whole number in the digits of ASCII, as people write it
 
 
 class Unreadable(Exception):
@@ -71,12 +72,12 @@ def sent_by_browser() -> bool:
 
 def scheme() -> str:
     """The scheme of the Authorization header in lower case; empty where there is none."""
-    return request.headers.get("Authorization", "").strip().partition(" ")[0].lower()
+    return _authorization()[0].lower()
 
 
 def bearer() -> str | None:
     """The Bearer token (RFC 6750), None where there is no such header."""
-    return _after_scheme() if scheme() == "bearer" else None
+    return _authorization()[1] if scheme() == "bearer" else None
 
 
 def basic() -> tuple[str, str]:
@@ -84,8 +85,8 @@ def basic() -> tuple[str, str]:
     if scheme() != "basic":
         raise NoCredential
     try:
-        name, colon, password = base64.b64decode(_after_scheme(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+        name, colon, password = base64.b64decode(_authorization()[1], validate=True).decode("utf-8").partition(":")
+    except ValueError:      # no base64, letters beyond ASCII, or no UTF-8 in it
         raise NoCredential from None
     if not colon or not name:
         raise NoCredential
@@ -97,13 +98,15 @@ def whole(words: dict[str, Any], name: str, usual: int, lowest: int, highest: in
     given = words.get(name)
     if given is None:
         return usual
-    if not (given.isascii() and given.isdecimal() and len(given) <= LONGEST_NUMBER and lowest <= int(given) <= highest):
+    if not (re.fullmatch(WHOLE, given) and len(given) <= LONGEST_NUMBER and lowest <= int(given) <= highest):
         raise Unreadable(f"{name} must be a whole number from {lowest}.")
     return int(given)
 
 
-def _after_scheme() -> str:
-    return request.headers.get("Authorization", "").strip().partition(" ")[2].strip()
+def _authorization() -> tuple[str, str]:
+    """Scheme and credential of the Authorization header; empty where they are missing."""
+    scheme, credential, *_ = *request.headers.get("Authorization", "").split(None, 1), "", ""
+    return scheme, credential.strip()
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

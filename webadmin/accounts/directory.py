@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, Field, ModelSelect, Tuple, Value, fn
@@ -18,6 +18,7 @@ from webadmin import database
 from webadmin.accounts import search
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, LogHead
+from webadmin.prepared import Prepared, slot
 
 MOST_COUNTED = 10_000
 AT_A_TIME = 1_000
@@ -121,7 +122,7 @@ class Page:
 def page(view: View) -> Page:
     """The page of the list that `view` asks for. Raises UnknownView for a cursor that is none."""
     backwards = view.before is not None
-    start = _place(view.before if backwards else view.after)
+    start = _place(view.before if backwards else view.after, view.sort)
     term = search.term_of(view.q)
     found = search.matching(term) if term else None
     if found is not None:
@@ -130,7 +131,7 @@ def page(view: View) -> Page:
         counts = _counts_among(view, found)
         ahead = _beyond(places, start, (view.order == "desc") != backwards)[: view.per_page + 1]
     else:
-        ahead = _walk(view, start, (view.order == "desc") != backwards, search.holds(term) if term else None)
+        ahead = _walk(view, start, (view.order == "desc") != backwards, term)
         counts = {} if term else tally(view.role)
         total = counts.get(view.state or "all") if not view.last_signed_in else None
     more, places = len(ahead) > view.per_page, ahead[: view.per_page]
@@ -141,6 +142,7 @@ def page(view: View) -> Page:
                 _cursor(places[0]) if places and has_before else None, total, counts)
 
 
+HEAD = Prepared(lambda: LogHead.select(LogHead.change_id))
 _tallies: dict[str, tuple[int, dict[str, int | None]]] = {}
 
 
@@ -149,7 +151,7 @@ def tally(role: str = "") -> dict[str, int | None]:
 
     Counted anew only when the log has a new entry, since every write makes one.
     """
-    head = LogHead.select(LogHead.change_id).scalar()
+    head = HEAD.tuples()[0][0]
     known = _tallies.get(role)
     if known is None or known[0] != head:
         counts = {state: _count(View(state=state, role=role).shelves) for state in STATES}
@@ -187,54 +189,59 @@ def _count(shelves: Sequence[int]) -> int | None:
     return None if counted > MOST_COUNTED else counted
 
 
-def _walk(view: View, start: Place | None, down: bool, condition: Expression | None) -> list[Place]:
-    """The next places from `start` on, at most one more than a page holds: each shelf gives its own, the engine merges them."""
-    legs = [leg for shelf in view.shelves if (leg := _leg(view, shelf, start, down, condition)) is not None]
+def _walk(view: View, start: Place | None, down: bool, term: str) -> list[Place]:
+    """The next places from `start` on, at most one more than a page holds: each shelf gives its own, and they are merged here."""
+    legs = [(shelf, view.rank(shelf), start is not None and view.rank(shelf) == start.rank) for shelf in view.shelves
+            if start is None or view.rank(shelf) == start.rank or (view.rank(shelf) > start.rank) != down]      # the others lie behind us
     if not legs:
         return []
-    merged = legs[0] if len(legs) == 1 else _union(legs)
-    found = sorted((Place(*row) for row in database.proxy.obj.execute(merged)), reverse=down) if len(legs) > 1 else [
-        Place(*row) for row in database.proxy.obj.execute(merged)]
-    return found[: view.per_page + 1]
+    query = _prepared_walk(view.sort, down, tuple(legs), view.last_signed_in, search.shape_of(term))
+    found = query.tuples(start.key if start else None, start.id if start else None, view.per_page + 1, _since(view.last_signed_in), term,
+                         term + search.LAST_LETTER)
+    return sorted((Place(*row) for row in found), reverse=down)[: view.per_page + 1]
 
 
-def _leg(view: View, shelf: int, start: Place | None, down: bool, condition: Expression | None) -> ModelSelect | None:
-    rank, column = view.rank(shelf), SORTS[view.sort]
+@cache
+def _prepared_walk(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen: str, shape: str) -> Prepared:
+    """The merge of walks for one kind of list. Slots: key and id of the start, limit, a time, the term and its upper end."""
+    return Prepared(lambda: _union([_leg(sort, down, *leg, seen, shape) for leg in legs]))
+
+
+def _leg(sort: str, down: bool, shelf: int, rank: int, bounded: bool, seen: str, shape: str) -> ModelSelect:
+    column = SORTS[sort]
     query = Account.select(Value(rank, converter=False), column, Account.id).where(Account.shelf == shelf)
-    if start is not None and rank != start.rank:
-        if (rank < start.rank) != down:
-            return None        # this shelf lies wholly behind us
-    elif start is not None:
-        here, there = Tuple(column, Account.id), Tuple(start.key, start.id)
+    if bounded:
+        here, there = Tuple(column, Account.id), Tuple(slot(0), slot(1))
         query = query.where(here < there if down else here > there)
-    if condition is not None:
-        query = query.where(condition)
-    if view.last_signed_in:
-        query = query.where(_seen(view.last_signed_in))
+    if shape:
+        query = query.where(search.holds(shape, slot(4), slot(5)))
+    if seen:
+        query = query.where(_seen(seen, slot(3)))
     order = (column.desc(), Account.id.desc()) if down else (column, Account.id)
-    return query.order_by(*order).limit(view.per_page + 1)
+    return query.order_by(*order).limit(slot(2))
 
 
 def _union(legs: list[ModelSelect]) -> Any:
     """Each walk keeps its own order and limit inside a subquery of its own, which every engine takes."""
     parts = [Account.select(SQL("*")).from_(leg.alias(f"leg{number}")) for number, leg in enumerate(legs)]
-    return reduce(lambda one, other: one.union_all(other), parts)
+    return legs[0] if len(legs) == 1 else reduce(lambda one, other: one.union_all(other), parts)
 
 
-def _seen(word: str) -> Expression:
-    now, last = database.now(), Account.last_signed_in_at
-    if word == "never":
-        return last == 0
-    if word == "7d":
-        return last >= now - 7 * DAY
-    return last < now - (90 if word == "90d" else 365) * DAY
+def _seen(word: str, time: Any) -> Expression:
+    last = Account.last_signed_in_at
+    return {"never": last == 0, "7d": last >= time}.get(word, last < time)
+
+
+def _since(word: str) -> int:
+    """The time that a filter by the last sign-in compares with."""
+    return database.now() - {"7d": 7, "90d": 90, "1y": 365}.get(word, 0) * DAY
 
 
 def _among(view: View, found: list[int]) -> list[Place]:
     """The places of a few known accounts, those that the filter admits, in ascending order."""
     condition = Account.shelf.in_(view.shelves)
     if view.last_signed_in:
-        condition &= _seen(view.last_signed_in)
+        condition &= _seen(view.last_signed_in, _since(view.last_signed_in))
     rows = [row for some in _batches(found) for row in
             Account.select(Account.shelf, SORTS[view.sort], Account.id).where(Account.id.in_(some) & condition).tuples()]
     return sorted(Place(view.rank(shelf), key, number) for shelf, key, number in rows)
@@ -260,22 +267,30 @@ def _beyond(places: list[Place], start: Place | None, down: bool) -> list[Place]
 
 def _rows(places: list[Place]) -> list[Row]:
     wanted = [place.id for place in places]
-    rows = {row[0]: Row(*row) for row in Account.select(*COLUMNS).where(Account.id.in_(wanted)).tuples()}
+    if not wanted:
+        return []
+    rows = {row[0]: Row(*row) for row in _prepared_rows(len(wanted)).tuples(*wanted)}
     return [rows[number] for number in wanted if number in rows]
+
+
+@cache
+def _prepared_rows(count: int) -> Prepared:
+    return Prepared(lambda: Account.select(*COLUMNS).where(Account.id.in_([slot(number) for number in range(count)])))
 
 
 def _cursor(place: Place) -> str:
     return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def _place(cursor: str | None) -> Place | None:
+def _place(cursor: str | None, sort: str) -> Place | None:
     if not cursor:
         return None
     try:
         rank, key, number = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(rank) is int and type(key) in (int, str) and type(number) is int and abs(rank) < 10 and abs(number) < 1 << 63:
-            if isinstance(key, str) and key.isprintable() or isinstance(key, int) and abs(key) < 1 << 63:
+        kind = int if sort in ("last_signed_in", "created") else str
+        if type(rank) is int and type(key) is kind and type(number) is int and abs(rank) < 10 and abs(number) < 1 << 63:
+            if isinstance(key, str) and not names.holds_unseen(key) or isinstance(key, int) and abs(key) < 1 << 63:
                 return Place(rank, key, number)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         pass
     raise UnknownView("This address of a page is not complete. Start again from the first page.", field="after")

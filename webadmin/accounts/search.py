@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import Expression, ModelSelect, Value
+from peewee import Expression, Field, ModelSelect, Value
 
 from webadmin import database
 from webadmin.accounts import names
@@ -75,8 +75,10 @@ def term_of(query: str) -> str:
 
 def matching(term: str) -> list[int] | None:
     """The ids of the accounts that hold the term, in no order; None where there are more than ENOUGH."""
+    if names.holds_unseen(term):
+        return []
     if len(term) < SHORTEST_INSIDE:
-        found = {row for column in BEGINNINGS for row in _ids(begins(column, term))}
+        found = {row for column in BEGINNINGS for row in _ids(begins(column, term, term + LAST_LETTER))}
     elif database.engine() == "sqlite":
         quoted = '"' + term.replace('"', '""') + '"'
         rows = database.proxy.obj.execute_sql("SELECT rowid FROM account_search WHERE account_search MATCH ? LIMIT ?", (quoted, ENOUGH + 1))
@@ -86,16 +88,21 @@ def matching(term: str) -> list[int] | None:
     return None if len(found) > ENOUGH else list(found)
 
 
-def holds(term: str) -> Expression:
-    """The same question, asked of one row: for walking the list's order."""
-    if len(term) >= SHORTEST_INSIDE:
+def shape_of(term: str) -> str:
+    """How the term is looked for in one row: "inside", at the "beginning", or empty for no term."""
+    return ("inside" if len(term) >= SHORTEST_INSIDE else "beginning") if term else ""
+
+
+def holds(shape: str, term: Any, upper_end: Any) -> Expression:
+    """The same question as `matching`, asked of one row: for walking the list's order. `upper_end` is the term and LAST_LETTER."""
+    if shape == "inside":
         return database.contains(Account.search_text, term)
-    first, second, third = (begins(column, term) for column in BEGINNINGS)
+    first, second, third = (begins(column, term, upper_end) for column in BEGINNINGS)
     return first | second | third
 
 
-def begins(column, term: str) -> Expression:
-    return (column >= term) & (column < term + LAST_LETTER)
+def begins(column: Field, term: Any, upper_end: Any) -> Expression:
+    return (column >= term) & (column < upper_end)
 
 
 def _ids(condition: Expression) -> list[int]:

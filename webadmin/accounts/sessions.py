@@ -11,6 +11,7 @@ from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import NotFound
 from webadmin.accounts.models import LONGEST_TEXT, Account, Login, Session
+from webadmin.prepared import Prepared, slot
 
 MINUTE = 60_000
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
@@ -32,6 +33,8 @@ class Kept(NamedTuple):
 
 
 NOTHING_KEPT = Kept()
+BY_KEY = Prepared(lambda: Session.select(Session, Account).join(Account, on=(Session.account_id == Account.id), attr="account")
+                  .where(Session.key_hash == slot(0)))
 
 
 def configure(*, idle_minutes: int, session_hours: int, remember_days: int) -> None:
@@ -51,8 +54,7 @@ def start(account: Account, *, by: Actor, user_agent: str, remember: bool = Fals
 
 def resume(key: str) -> tuple[Session, Account] | None:
     """The session and its account as it is now; None unless both are in force. One joined, indexed read."""
-    found = (Session.select(Session, Account).join(Account, on=(Session.account_id == Account.id), attr="account")
-             .where(Session.key_hash == _hash(key)).first())
+    found = BY_KEY.first(_hash(key))
     if found is None or not _in_force(found, found.account):
         return None
     now = database.now()

@@ -18,6 +18,7 @@ from webadmin.accounts import keys, passwords, signin
 from webadmin.accounts.changes import Actor
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Login, RevokedToken
+from webadmin.prepared import Prepared, slot
 
 MINUTE = 60
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
@@ -59,6 +60,14 @@ class Bearer:
     claims: dict[str, Any] | None = None
 
 
+REVOKED = fn.EXISTS(RevokedToken.select().where(RevokedToken.jti == slot(0))).alias("revoked")
+BY_SID = Prepared(lambda: Login.select(Login, Account, REVOKED).join(Account, on=(Login.account_id == Account.id), attr="account")
+                  .where(Login.id == slot(1)))
+BY_REFRESH = Prepared(lambda: Login.select(Login, Account).join(Account, on=(Login.account_id == Account.id), attr="account")
+                      .where(Login.refresh_digest == slot(0)))
+BY_API_TOKEN = Prepared(lambda: Account.select().where(Account.token_digest == slot(0)))
+
+
 def start(account: Account, audience: str, *, by: Actor, refresh: str | None = None) -> Login:
     """A login row of this contract. `refresh` is an opaque refresh token that opens it again."""
     now = database.now()
@@ -85,9 +94,7 @@ def issue(account: Account, login: Login, kind: str = ACCESS, claims: Mapping[st
 def read(token: str, audiences: tuple[str, ...], kinds: tuple[str, ...] = (ACCESS,)) -> Bearer:
     """Who a JWT stands for, as they are now. Raises TokenMalformed, TokenOfAnotherKind or TokenRefused."""
     claims = _claims(token)
-    revoked = fn.EXISTS(RevokedToken.select().where(RevokedToken.jti == claims["jti"]))
-    row = (Login.select(Login, Account, revoked.alias("revoked")).join(Account, on=(Login.account_id == Account.id), attr="account")
-           .where(Login.id == claims["sid"]).first())
+    row = BY_SID.first(claims["jti"], claims["sid"])
     if row is None or row.revoked:
         raise TokenRefused
     account = row.account
@@ -102,8 +109,7 @@ def read(token: str, audiences: tuple[str, ...], kinds: tuple[str, ...] = (ACCES
 
 def read_refresh(token: str, audience: str) -> Bearer:
     """Who an opaque refresh token stands for. Raises TokenRefused."""
-    login = (Login.select(Login, Account).join(Account, on=(Login.account_id == Account.id), attr="account")
-             .where(Login.refresh_digest == keys.digest("refresh", token)).first())
+    login = BY_REFRESH.first(keys.digest("refresh", token))
     if login is None or login.audience != audience or not _in_force(login, login.account):
         raise TokenRefused
     return Bearer(login.account, login)
@@ -111,7 +117,7 @@ def read_refresh(token: str, audience: str) -> Bearer:
 
 def read_api_token(token: str) -> Bearer:
     """Who an API token stands for: one indexed read. Raises TokenRefused."""
-    account = Account.get_or_none(Account.token_digest == keys.digest("api token", token)) if token else None
+    account = BY_API_TOKEN.first(keys.digest("api token", token)) if token else None
     if account is None or not signin.may_sign_in(account):
         raise TokenRefused
     return Bearer(account)

@@ -11,14 +11,18 @@ from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid, LinkUsed, NotAllowed, NotFound, UsernameTaken
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
+from webadmin.prepared import Prepared, slot
+
+BY_EMAIL = Prepared(lambda: Account.select().where(Account.email_key == slot(0)))
+BY_USERNAME = Prepared(lambda: Account.select().where(Account.username_key == slot(0)))
 
 
 def named(name: str) -> Account | None:
     """The account of a username or e-mail, deleted ones included."""
     key = names.key(name)
-    if not key.isprintable():
-        return None      # no name has such letters, and not every engine takes them
-    return Account.get_or_none((Account.email_key if "@" in key else Account.username_key) == key)
+    if names.holds_unseen(key):
+        return None
+    return (BY_EMAIL if "@" in key else BY_USERNAME).first(key)
 
 
 def find(account_id: int) -> Account:
@@ -167,7 +171,7 @@ def end_sessions(account: Account, *, by: Actor, keep: Kept = NOTHING_KEPT) -> i
     return ended
 
 
-def purge(account: Account, *, by: Actor) -> None:
+def purge(account: Account, *, by: Actor, reason: str = "") -> None:
     """Remove a deleted account for good, and its personal data from the log. Raises Invalid unless it is deleted."""
     by.must_be_administrator()
     with database.transaction():
@@ -179,7 +183,7 @@ def purge(account: Account, *, by: Actor) -> None:
         search.remove(current.id, current.search_text)
         search.tidy()
         current.delete_instance()
-        number = changes.record(Kind.PURGED, by=by, account=current)
+        number = changes.record(Kind.PURGED, by=by, account=current, reason=reason)
         changes.blank(current.id, number)
 
 

@@ -20,9 +20,9 @@ from markupsafe import Markup
 STATIC = Path(__file__).resolve().parent.parent / "static"
 STYLESHEETS = (
     "tokens", "reset", "base", "layout", "button", "field", "form", "search", "chips", "state", "menu", "table", "pager",
-    "flash", "dialog", "section", "history", "empty", "gate",
+    "flash", "dialog", "section", "history", "empty", "gate", "code", "contract",
 )
-SCRIPTS = ("times", "keys", "dialogs", "search", "columns", "show-password")
+SCRIPTS = ("times", "keys", "dialogs", "search", "columns", "show-password", "copy")
 FOREVER = "public, max-age=31536000, immutable"
 SMALLEST_COMPRESSED_BYTES = 512
 

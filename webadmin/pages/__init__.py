@@ -6,9 +6,10 @@ from flask_login import current_user
 from flask_wtf import CSRFProtect
 
 from webadmin.accounts import keys
-from webadmin.pages import activity, me, set_up, sign_in, signed_in, users
+from webadmin.pages import activity, curl, me, scripts, set_up, sign_in, signed_in, users
 
-MENU = (("Users", "/users", True), ("Activity", "/activity", True), ("My account", "/me", False))      # label, address, administrators only
+MENU = (("Users", "/users", True), ("Activity", "/activity", True), ("My account", "/me", False),      # label, address, administrators only
+        ("For scripts", "/scripts", False))
 THEMES = ("light", "dark")
 
 
@@ -17,8 +18,9 @@ def init(app: Flask) -> None:
     app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)      # bound to the session; security.py looks at the origin
     CSRFProtect(app)
     signed_in.init(app)
-    for module in (set_up, sign_in, users, activity, me):
+    for module in (set_up, sign_in, users, activity, me, scripts):
         app.register_blueprint(module.pages)
+    scripts.parse()
     app.before_request(signed_in.recognise)
     app.context_processor(_shell)
 
@@ -27,6 +29,6 @@ def _shell() -> dict[str, object]:
     """What layout.html shows around every page."""
     person = current_user if signed_in.known() else None
     theme = session.get("theme", "")
-    return {"person": person, "theme": theme if theme in THEMES else "", "nav": [
+    return {"person": person, "theme": theme if theme in THEMES else "", "curl": curl.by_username, "nav": [
         (label, address, request.path == address or request.path.startswith(f"{address}/"))
         for label, address, administrators_only in MENU if person and (person.is_administrator or not administrators_only)]}

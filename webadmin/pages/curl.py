@@ -5,16 +5,25 @@ import json
 import shlex
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
-PASTED = " \\\n  "      # a long line goes on below
+from flask import current_app, g
+
+BELOW = " \\\n  "      # a long line goes on below
 
 
-def line(address: str, *, method: str = "GET", who: str = "", headers: Sequence[str] = (), body: Any = None) -> str:
-    """`who` is asked for the password by curl itself; a header may name a variable of the shell ($TOKEN)."""
+def line(path: str, *, method: str = "GET", who: str = "", headers: Sequence[str] = (), body: Any = None) -> str:
+    """`path` on this server. curl asks for the password of `who` itself; a header may name a variable of the shell ($TOKEN)."""
     words = [f"-X {method}"] if method != ("GET" if body is None else "POST") else []
     words += [f"-u {shlex.quote(who)}"] if who else []
-    opening = " ".join(["curl", *words, shlex.quote(address)])
-    parts = [f'-H "{header}"' for header in headers]
+    address = current_app.config["SETTINGS"].address + path
+    parts = [" ".join(["curl", *words, shlex.quote(address)]), *(f'-H "{header}"' for header in headers)]
     if body is not None:
-        parts.append(f"--json {shlex.quote(json.dumps(body, ensure_ascii=False))}")
-    return PASTED.join([opening, *parts])
+        parts += ['-H "Content-Type: application/json"', f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}"]
+    return BELOW.join(parts)
+
+
+def by_username(username: str = "", last: str = "", *, method: str = "GET", body: Any = None) -> str:
+    """A line of the contract users_v2_basic for the person who is signed in; empty for a name that cannot stand in a path."""
+    path = "/".join(["/api/v2/users", *(quote(word, safe="@+") for word in (username, last) if word)])
+    return "" if "/" in username else line(path, method=method, who=g.account.username, body=body)

@@ -53,7 +53,7 @@ class Visitor:
     def token(self) -> str:
         boxes = self.page.all("input", name="csrf_token")
         if not boxes:
-            self.get("/me" if self.signed_in() else "/login", status=self.client.get("/login").status_code)
+            self.get(next(each for each in ("/me", "/password", "/login") if self.client.get(each).status_code == 200))
             boxes = self.page.all("input", name="csrf_token")
         return boxes[0].attrs["value"] if boxes else ""
 
@@ -72,7 +72,9 @@ class Visitor:
         self.answer = answer
         assert answer.status_code == status, f"{answer.status} {answer.headers.get('Location', '')} {_words(answer)}"
         check_headers(answer, self.app.config["SETTINGS"].secure)
-        if answer.mimetype == "text/html" and not 300 <= answer.status_code < 400:
+        if 300 <= answer.status_code < 400:
+            self.page = Page("")      # a browser is somewhere else now
+        elif answer.mimetype == "text/html":
             self.page = Page(answer.text)
             check(self.page)
         return self.page

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import PASSWORD, again
+from tests.visitor import Visitor
+from webadmin.accounts import passwords
+from webadmin.accounts.models import Account, Session
+
+NEW = "a quite new password"
+
+
+@pytest.fixture
+def home(browser, ada, bob) -> Visitor:
+    return browser.sign_in("bob")
+
+
+def test_a_person_changes_their_own_profile(home, bob):
+    home.fill("/me", display_name="Bobby", first_name="Bob", last_name="Li")
+    assert "Saved." in home.follow().text and again(bob).display_name == "Bobby"
+
+
+@pytest.mark.parametrize("field", ["role", "username", "is_chirpy_red", "password_hash", "id", "active", "epoch", "expires_at", "must_change_password", "shelf"])
+def test_a_person_changes_nothing_else_whatever_is_sent(home, bob, field):
+    before = again(bob).__data__
+    home.fill("/me", **{field: "2"})
+    assert {name for name, value in again(bob).__data__.items() if before[name] != value} == set()
+
+
+def test_what_was_typed_stays_when_it_is_refused(home, bob):
+    page = home.fill("/me", 422, display_name="Bobby", email="nowhere")
+    assert page.value("display_name") == "Bobby" and page.value("email") == "nowhere" and "This is not an e-mail address" in page.text
+    page = home.fill("/me", 422, email="ada@example.com")
+    assert "Another account has this e-mail address." in page.text and again(bob).email == "bob@example.com"
+
+
+def test_an_email_change_asks_who_it_is_after_a_quarter_of_an_hour_and_keeps_the_form(home, bob, clock):
+    clock(minutes=16)
+    page = home.fill("/me", 403, display_name="Bobby", email="b@example.com")
+    assert page.h1 == "Confirm that it is you" and again(bob).email == "bob@example.com"
+    page = home.send("/me", 403, confirm_password="wrong password")
+    assert "wrong" in page.text and again(bob).email == "bob@example.com"
+    key = home.cookie()
+    home.send("/me", confirm_password=PASSWORD)
+    assert (again(bob).email, again(bob).display_name) == ("b@example.com", "Bobby") and home.cookie() != key and home.signed_in()
+    home.fill("/me", email="b2@example.com")
+
+
+def test_other_changes_ask_nothing(home, bob, clock):
+    clock(minutes=16)
+    home.fill("/me", display_name="Bobby")
+    assert again(bob).display_name == "Bobby"
+
+
+def test_a_password_change_needs_the_current_one_and_ends_every_other_session(home, bob, app):
+    others = [Visitor(app).sign_in("bob") for _ in range(2)]
+    key = home.cookie()
+    home.fill("/password", current=PASSWORD, password=NEW, confirm=NEW)
+    assert home.location == "/me" and "Every other session has ended" in home.follow().text and home.cookie() != key
+    assert not any(other.signed_in() for other in others)
+    home.set_cookie(key)
+    assert not home.signed_in()
+    Visitor(app).sign_in("bob", NEW)
+
+
+@pytest.mark.parametrize("fields, words", [
+    ({"current": "wrong password"}, "This is not your current password."), ({"confirm": "another new password"}, "The two new passwords are not the same."),
+    ({"password": "short", "confirm": "short"}, "at least 8 characters"), ({"password": "password1", "confirm": "password1"}, "commonest"),
+    ({"password": "bob@example.com", "confirm": "bob@example.com"}, "own name"), ({"password": "", "confirm": ""}, "A password is needed."),
+    ({"current": ""}, "The password is needed."), ({"password": "x" * 129, "confirm": "x" * 129}, "at most 128")])
+def test_what_is_wrong_with_a_password_stands_beside_it(home, bob, fields, words):
+    page = home.fill("/password", 422, **{"current": PASSWORD, "password": NEW, "confirm": NEW, **fields})
+    assert words in page.text and not any(box.attrs.get("value") for box in page.all("input", type="password"))
+    assert passwords.matches(PASSWORD, again(bob).password_hash, "bcrypt")
+
+
+def test_a_wrong_current_password_counts_as_a_failed_sign_in(home, bob):
+    for _ in range(10):
+        home.fill("/password", 422, current="wrong password", password=NEW, confirm=NEW)
+    home.fill("/password", 429, current=PASSWORD, password=NEW, confirm=NEW)
+    assert int(home.answer.headers["Retry-After"]) > 0
+
+
+def test_password_fields_help_password_managers(home):
+    page = home.get("/password")
+    assert {box.attrs["name"]: box.attrs["autocomplete"] for box in page.all("input", type="password")} == {
+        "current": "current-password", "password": "new-password", "confirm": "new-password"}
+    assert not [box for box in page.all("input", type="password") if int(box.attrs.get("maxlength", 128)) < 128]
+
+
+def test_sessions_are_listed_and_each_can_be_ended(home, bob, app):
+    other = Visitor(app)
+    other.client.environ_base["HTTP_USER_AGENT"] = "Mozilla/5.0 (iPhone) Safari/604.1"
+    other.sign_in("bob")
+    page = home.get("/me")
+    assert "Safari on iPhone" in page.text and "This one" in page.text
+    newest = Session.select().order_by(Session.id.desc()).first()
+    home.post(f"/me/sessions/{newest.id}/end")
+    assert home.signed_in() and not other.signed_in()
+    home.get("/me")
+    home.post(f"/me/sessions/{newest.id}/end", 404)
+
+
+def test_all_other_sessions_end_at_once(home, bob, app):
+    others = [Visitor(app).sign_in("bob") for _ in range(3)]
+    home.get("/me")
+    home.post("/me/sessions/end")
+    assert home.signed_in() and not any(other.signed_in() for other in others)
+
+
+def test_a_session_of_someone_else_cannot_be_ended(home, ada, app):
+    other = Visitor(app).sign_in("ada")
+    number = Session.select().where(Session.account_id == ada.id).get().id
+    home.get("/me")
+    home.post(f"/me/sessions/{number}/end", 404)
+    missing = home.page.h1, home.answer.status_code
+    home.get("/me")
+    home.post("/me/sessions/999999/end", 404)
+    assert (home.page.h1, home.answer.status_code) == missing and other.signed_in()
+
+
+def test_ones_own_history_and_sign_ins_are_shown(home, bob):
+    home.fill("/me", first_name="Robert")
+    page = home.get("/me")
+    assert "Account changed" in page.text and "Robert" in page.text and "Signed in" in page.text
+    assert Account.select().count() == 2

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 import webadmin
 from tests.conftest import PASSWORD
-from webadmin.accounts import keys, tokens
+from webadmin.accounts import keys, tokens, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account
 
@@ -36,8 +36,8 @@ class Script:
         self.app, self.client = app, app.test_client(use_cookies=False)
         self.client.environ_base["REMOTE_ADDR"] = source
 
-    def call(self, method: str, path: str, *, status: int | tuple[int, ...] = (), as_: str = "", password: str = PASSWORD, bearer: str | None = None,
-             cookie: str | None = None, body: Any = ..., **options: Any) -> TestResponse:
+    def call(self, method: str, path: str, *, status: int | tuple[int, ...] = (), as_: str = "", password: str = PASSWORD,
+             bearer: str | None = None, cookie: str | None = None, body: Any = ..., **options: Any) -> Any:
         headers = dict(options.pop("headers", {}))
         if as_:
             headers["Authorization"] = basic(as_, password)
@@ -109,6 +109,10 @@ def header(token: str) -> dict[str, Any]:
     return dict(json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "==")))
 
 
+def named(name: str) -> Any:
+    return users.named(name)
+
+
 def row(account: Account) -> dict[str, Any]:
     """Every column of the account as it stands."""
     return dict(Account.select().where(Account.id == account.id).dicts().get())
@@ -156,7 +160,7 @@ def check(answer: TestResponse, method: str, path: str) -> None:
     assert status < 500 or status == 503 or headers.get("X-Test-500"), f"{where}: {answer.text[:300]}"
     assert headers["Cache-Control"] == "no-store", where
     assert headers["X-Content-Type-Options"] == "nosniff" and "X-Request-Id" in headers and "Content-Security-Policy" in headers, where
-    assert not [name for name in headers.keys() if name.lower().startswith("access-control")], where
+    assert not [name for name, _ in headers if name.lower().startswith("access-control")], where
     assert {"Origin", "Sec-Fetch-Site"} <= set(answer.vary), where
     if method == "OPTIONS" and status == 200 or method == "TRACE":
         return

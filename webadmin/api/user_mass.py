@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, g, request
 from werkzeug.datastructures import MultiDict
@@ -135,12 +136,15 @@ def _token() -> str | None:
 def _body() -> dict[str, Any]:
     """The fields of a form, or of a JSON object."""
     if request.mimetype in FORMS:
+        raw = request.get_data(parse_form_data=False, cache=True)
+        wire.must_be_utf_8(raw if request.mimetype == FORMS[1] else unquote_to_bytes(raw))
         return {name: _once(request.form, name) for name in request.form}
     return wire.json_object()
 
 
 def _fields() -> dict[str, str]:
     """What to change, from query, form or JSON; each field once."""
+    wire.must_be_utf_8(unquote_to_bytes(request.query_string))
     body = _body() if request.get_data(parse_form_data=False, cache=True) or request.form else {}
     given: dict[str, str] = {}
     for name in FIELDS:

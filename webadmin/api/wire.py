@@ -60,6 +60,14 @@ def optional_text(given: dict[str, Any], name: str) -> str | None:
     return given.get(name)
 
 
+def must_be_utf_8(raw: bytes) -> None:
+    """Flask puts other letters in the place of broken ones; here they are refused. Raises Unreadable."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unreadable("This is not UTF-8.") from None
+
+
 def must_be_json() -> None:
     """Where the browser adds the credential by itself, a form of another site must not pass for JSON. Raises NotJson."""
     if request.mimetype != "application/json" and (request.content_length or request.headers.get("Transfer-Encoding")):

@@ -30,7 +30,7 @@ PRAGMAS = [("busy_timeout", BUSY_MS), ("journal_mode", "wal"), ("synchronous", "
 
 proxy: Any = peewee.DatabaseProxy()
 Unavailable = (OperationalError, InterfaceError, peewee.InternalError, peewee.DatabaseError)
-__all__ = ["IntegrityError", "Unavailable", "bind", "connection", "engine", "migrate", "proxy", "transaction"]
+__all__ = ["IntegrityError", "Unavailable", "bind", "connection", "engine", "migrate", "proxy", "snapshot", "transaction"]
 
 _queue: _WriteQueue | None = None
 
@@ -106,6 +106,19 @@ def transaction() -> Iterator[None]:
         return
     with _queue, proxy.obj.atomic():
         yield
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """One moment of the store for every read of the block, however long it takes; no writer waits for it."""
+    begin = {"sqlite": ["BEGIN DEFERRED"], "postgresql": ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"],
+             "mariadb": ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"]}
+    for statement in begin[engine()]:
+        proxy.obj.execute_sql(statement)
+    try:
+        yield
+    finally:
+        proxy.obj.execute_sql("ROLLBACK")
 
 
 class _WriteQueue:
@@ -211,9 +224,24 @@ def _typed(part: Any) -> Any:
     return peewee.Cast(part, "bigint" if isinstance(part.value, int) else "text")
 
 
+def unindexed(column: peewee.Field) -> Any:
+    """The column, but not by its index: SQLite knows no better than to take that one where another finds the few rows."""
+    return _Unindexed(column) if engine() == "sqlite" else column
+
+
+class _Unindexed(peewee.WrappedNode):
+    def __sql__(self, ctx: peewee.Context) -> peewee.Context:
+        return ctx.literal("+").sql(self.node)
+
+
 def locked(rows: peewee.ModelSelect) -> peewee.ModelSelect:
     """The rows, held until the transaction ends; SQLite has one writer anyway."""
     return rows if engine() == "sqlite" else rows.for_update()
+
+
+def insert_once(row: peewee.Insert, key: peewee.Field) -> None:
+    """Insert the row unless its `key` is there. MariaDB's IGNORE would share the other's lock, and two who share one block each other."""
+    (row.on_conflict(update={key: key}) if engine() == "mariadb" else row.on_conflict_ignore()).execute()
 
 
 def now() -> int:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import Expression, Field, ModelSelect, Value
+from peewee import SQL, Expression, ModelSelect, NodeList, Value
 
 from webadmin import database
 from webadmin.accounts import names
@@ -74,18 +74,29 @@ def term_of(query: str) -> str:
 
 
 def matching(term: str) -> list[int] | None:
-    """The ids of the accounts that hold the term, in no order; None where there are more than ENOUGH."""
+    """The ids of the accounts that may hold the term, in no order, none of them missing; None where there are more than ENOUGH."""
     if names.holds_unseen(term):
         return []
     if len(term) < SHORTEST_INSIDE:
         found = {row for column in BEGINNINGS for row in _ids(begins(column, term, term + LAST_LETTER))}
     elif database.engine() == "sqlite":
-        quoted = '"' + term.replace('"', '""') + '"'
-        rows = database.proxy.obj.execute_sql("SELECT rowid FROM account_search WHERE account_search MATCH ? LIMIT ?", (quoted, ENOUGH + 1))
+        rows = database.proxy.obj.execute_sql("SELECT rowid FROM account_search WHERE account_search MATCH ? LIMIT ?",
+                                              (expression(term), ENOUGH + 1))
         found = {row[0] for row in rows.fetchall()}
     else:
         found = set(_ids(Account.search_text.contains(term)))
     return None if len(found) > ENOUGH else list(found)
+
+
+def expression(term: str) -> str:
+    """The term for FTS5: three-letter pieces that cover it. The index knows where none of them stands, so each row is asked as well."""
+    pieces = {term[start:start + SHORTEST_INSIDE] for start in (*range(0, len(term) - 2, 3), len(term) - 3)} if len(term) >= 3 else ()
+    return " AND ".join('"' + piece.replace('"', '""') + '"' for piece in sorted(pieces))
+
+
+def indexed(match: Any) -> Expression:
+    """SQLite's index gives the rows that may hold the term of `match`, an `expression`."""
+    return Account.id.in_(NodeList((SQL("(SELECT rowid FROM account_search WHERE account_search MATCH"), match, SQL(")"))))
 
 
 def shape_of(term: str) -> str:
@@ -93,15 +104,15 @@ def shape_of(term: str) -> str:
     return ("inside" if len(term) >= SHORTEST_INSIDE else "beginning") if term else ""
 
 
-def holds(shape: str, term: Any, upper_end: Any) -> Expression:
-    """The same question as `matching`, asked of one row: for walking the list's order. `upper_end` is the term and LAST_LETTER."""
+def holds(shape: str, row: Any, term: Any, upper_end: Any) -> Expression:
+    """The same question as `matching`, asked of one row. `upper_end` is the term and LAST_LETTER."""
     if shape == "inside":
-        return database.contains(Account.search_text, term)
-    first, second, third = (begins(column, term, upper_end) for column in BEGINNINGS)
+        return database.contains(row.search_text, term)
+    first, second, third = (begins(getattr(row, column.column_name), term, upper_end) for column in BEGINNINGS)
     return first | second | third
 
 
-def begins(column: Field, term: Any, upper_end: Any) -> Expression:
+def begins(column: Any, term: Any, upper_end: Any) -> Expression:
     return (column >= term) & (column < upper_end)
 
 

@@ -1,23 +1,25 @@
 """Every page, in both colour schemes: axe finds nothing, nothing is cut off from 320 px on, at 200 % zoom neither."""
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize
 
 from tests.browser.conftest import Newcomer
-from tests.browser.console import PASSWORD, Console, Office
 from tests.browser.person import Person
+from tests.browser.visits import PAGES, Visits
 
 WIDTHS = (1440, 360, 320)
-ZOOMED = {"width": 720, "height": 450}      # 1440 by 900 at 200 %
+ZOOMED: ViewportSize = {"width": 720, "height": 450}      # 1440 by 900 at 200 %
 AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 CUT_OFF = """() => {
   const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const cut = [...document.querySelectorAll("a, button, input, select, textarea, h1, h2")].filter(element => {
-    if (!element.checkVisibility({ visibilityProperty: true }) || element.closest(".unseen, .skip, [popover]:not(:popover-open)")) return false;
+    if (!element.checkVisibility({ visibilityProperty: true })) return false;
+    if (element.closest(".unseen, .skip, [popover]:not(:popover-open)")) return false;
     const { left, right } = element.getBoundingClientRect();
     return left < 0 || right > document.documentElement.clientWidth + 0.5;
   });
@@ -25,237 +27,29 @@ CUT_OFF = """() => {
 }"""
 
 
-class Visits:
-    """How each page is reached; a method a page."""
-
-    def __init__(self, arrive: Callable[..., Person], newcomer: Callable[..., Newcomer], request: pytest.FixtureRequest, scheme: str) -> None:
-        self.arrive, self.newcomer, self.request, self.scheme = arrive, newcomer, request, scheme
-
-    @property
-    def office(self) -> Office:
-        return self.request.getfixturevalue("office")
-
-    def stranger(self, path: str, at: Console | None = None) -> Person:
-        person = self.arrive(at=at, color_scheme=self.scheme)
-        person.open(path)
-        return person
-
-    def ada(self, path: str, at: tuple[Console, Office] | None = None) -> Person:
-        console, office = at or self.request.getfixturevalue("lively")
-        person = self.arrive(at=console, color_scheme=self.scheme, storage_state=office.request.storage_state())
-        person.open(path)
-        return person
-
-    def bob(self, path: str, **fields: str) -> Person:
-        person = self.stranger("/login")
-        person.sign_in(self.newcomer(**fields).username, PASSWORD)
-        person.page.wait_for_url(lambda address: "/login" not in address)
-        person.open(path)
-        return person
-
-    def set_up(self) -> Person:
-        waiting = self.request.getfixturevalue("waiting")
-        return self.stranger(waiting.link, at=waiting)
-
-    def set_up_with_errors(self) -> Person:
-        person = self.set_up()
-        person.press("Make my account and go in")
-        return person
-
-    def waiting(self) -> Person:
-        return self.stranger("/", at=self.request.getfixturevalue("waiting"))
-
-    def sign_in(self) -> Person:
-        return self.stranger("/login")
-
-    def sign_in_refused(self) -> Person:
-        person = self.stranger("/login")
-        person.sign_in("nobody", "not this one")
-        return person
-
-    def signed_out(self) -> Person:
-        person = self.bob("/me")
-        person.press("Sign out")
-        return person
-
-    def users(self) -> Person:
-        self.request.getfixturevalue("crowd")
-        return self.ada("/users?per_page=25")
-
-    def users_filtered(self) -> Person:
-        self.office.do(f"/users/{self.newcomer().number}/disable")
-        return self.ada("/users?state=disabled&role=user&sort=username&order=desc")
-
-    def users_menu(self) -> Person:
-        self.newcomer()
-        person = self.ada("/users")
-        person.press("Role")
-        return person
-
-    def users_columns(self) -> Person:
-        self.newcomer()
-        person = self.ada("/users")
-        person.press("Columns")
-        return person
-
-    def users_empty(self) -> Person:
-        return self.ada("/users", at=self.request.getfixturevalue("empty"))
-
-    def users_nothing_found(self) -> Person:
-        self.newcomer()
-        return self.ada("/users?q=nobody-is-called-this")
-
-    def users_unknown_view(self) -> Person:
-        return self.ada("/users?sort=shoe-size")
-
-    def user(self) -> Person:
-        bob = self._bob_with_history()
-        return self.ada(f"/users/{bob.number}")
-
-    def user_long(self) -> Person:
-        """Names as long as they come."""
-        bob = self.newcomer("Maximiliane" * 3, last_name="Bartholomäus-Ziegenfuß " * 5)
-        return self.ada(f"/users/{bob.number}")
-
-    def user_disabled(self) -> Person:
-        bob = self.newcomer()
-        self.office.do(f"/users/{bob.number}/disable")
-        return self.ada(f"/users/{bob.number}")
-
-    def user_deleted(self) -> Person:
-        return self.ada(f"/users/{self._gone().number}")
-
-    def user_new(self) -> Person:
-        return self.ada("/users/new")
-
-    def user_new_with_errors(self) -> Person:
-        person = self.ada("/users/new")
-        person.press("Save")
-        return person
-
-    def user_edit(self) -> Person:
-        return self.ada(f"/users/{self.newcomer().number}/edit")
-
-    def user_edit_with_errors(self) -> Person:
-        person = self.user_edit()
-        person.write("Username", "no spaces here")
-        person.write("E-mail", "no address")
-        person.press("Save")
-        return person
-
-    def user_conflict(self) -> Person:
-        bob = self.newcomer()
-        person = self.ada(f"/users/{bob.number}/edit")
-        self.office.do(f"/users/{bob.number}/edit", username=bob.username, email=bob.email, display_name="Theirs", role="1", version="1")
-        person.write("Display name", "Mine")
-        person.press("Save")
-        return person
-
-    def user_delete_question(self) -> Person:
-        return self.ada(f"/users/{self._bob_with_history().number}/delete")
-
-    def user_delete_dialog(self) -> Person:
-        person = self.user()
-        person.press("Delete")
-        return person
-
-    def user_purge_question(self) -> Person:
-        return self.ada(f"/users/{self._gone().number}/purge")
-
-    def confirm(self) -> Person:
-        person = self.bob("/users", first_name="Carol", role="2")
-        self.request.getfixturevalue("console").let_time_pass(person.context)
-        person.open(f"/users/{self._gone().number}")
-        person.press("Restore")
-        return person
-
-    def password(self) -> Person:
-        return self.ada("/password")
-
-    def password_with_errors(self) -> Person:
-        person = self.ada("/password")
-        person.press("Change password")
-        return person
-
-    def password_forced(self) -> Person:
-        return self.bob("/password", must_change="y")
-
-    def me(self) -> Person:
-        return self.bob("/me")
-
-    def me_administrator(self) -> Person:
-        return self.ada("/me")
-
-    def activity(self) -> Person:
-        self._bob_with_history()
-        return self.ada("/activity")
-
-    def activity_nothing_found(self) -> Person:
-        return self.ada("/activity?q=nobody")
-
-    def activity_menu(self) -> Person:
-        person = self.ada("/activity")
-        person.press("Time")
-        return person
-
-    def account_menu(self) -> Person:
-        person = self.ada("/me")
-        person.press("Signed in as ada")
-        return person
-
-    def keys(self) -> Person:
-        person = self.ada("/me")
-        person.page.keyboard.press("?")
-        return person
-
-    def refused(self) -> Person:
-        return self.bob("/users")
-
-    def not_found(self) -> Person:
-        return self.ada("/nothing-here")
-
-    def not_found_by_a_stranger(self) -> Person:
-        return self.stranger("/nothing-here")
-
-    def _bob_with_history(self) -> Newcomer:
-        bob = self.newcomer()
-        self.office.do(f"/users/{bob.number}/edit", username=bob.username, email="", display_name="Roberta", role="1", version="1",
-                       reason="as she asked")
-        other = self.stranger("/login")
-        other.sign_in(bob.username, PASSWORD)
-        other.page.wait_for_url("**/me")
-        return bob
-
-    def _gone(self) -> Newcomer:
-        bob = self.newcomer()
-        self.office.do(f"/users/{bob.number}/delete", reason="has left")
-        return bob
-
-
-PAGES = [name for name in vars(Visits) if not name.startswith("_") and name not in ("office", "stranger", "ada", "bob")]
-
-
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture
 def visits(request: pytest.FixtureRequest, arrive: Callable[..., Person], newcomer: Callable[..., Newcomer]) -> Visits:
-    return Visits(arrive, newcomer, request, request.param)
+    return Visits(arrive, newcomer, request)
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible_and_fits_every_width(visits: Visits, name: str) -> None:
     page = getattr(visits, name)().page
     page.wait_for_load_state()
-    found: dict[str, Any] = {}
+    found = {}
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        found[f"{width} px"] = page.evaluate(CUT_OFF)
-        if width != 320:
-            found[f"axe at {width} px"] = _findings(page)
-    page.set_viewport_size(ZOOMED)      # type: ignore[arg-type]
+        found[f"at {width} px"] = page.evaluate(CUT_OFF)
+    page.set_viewport_size(ZOOMED)
     found["at 200 %"] = page.evaluate(CUT_OFF)
+    for scheme, width in itertools.product(("light", "dark"), WIDTHS[:2]):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found[f"axe, {scheme}, at {width} px"] = _findings(page)
     assert page.locator("main").count() == page.locator("h1").count() == 1
     assert not (told := {where: what for where, what in found.items() if what}), told
 
 
-def _findings(page: Any) -> list[str]:
+def _findings(page: Page) -> list[str]:
     results = Axe().run(page, options=AXE).response["violations"]
     return [f"{rule['id']}: {node['html'][:160]}" for rule in results for node in rule["nodes"]]

@@ -12,7 +12,8 @@ from tests.browser.person import Person, Way
 OTHER = "a longer walk after supper"
 
 
-def test_right_password_signs_in_by_username_and_by_email(newcomer: Callable[..., Newcomer], arrive: Callable[..., Person], way: Way) -> None:
+def test_right_password_signs_in_by_username_and_by_email(newcomer: Callable[..., Newcomer], arrive: Callable[..., Person],
+                                                            way: Way) -> None:
     bob, person = newcomer(), arrive(way=way)
     for name in (bob.username, bob.email):
         person.sign_in(name, PASSWORD)

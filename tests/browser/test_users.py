@@ -139,8 +139,8 @@ def test_asking_for_a_new_password_is_said_on_the_page(ada: Person, newcomer: Ca
     expect(ada.page.get_by_role("button", name="Ask for a new password")).to_have_count(0)
 
 
-def test_change_that_matters_asks_who_it_is_after_a_while(arrive: Callable[..., Person], console: Console, newcomer: Callable[..., Newcomer],
-                                                          way: Way) -> None:
+def test_change_that_matters_asks_who_it_is_after_a_while(arrive: Callable[..., Person], console: Console,
+                                                          newcomer: Callable[..., Newcomer], way: Way) -> None:
     bob, carol = newcomer(), newcomer("Carol", role="2")
     person = arrive(way=way)
     person.sign_in(carol.username, PASSWORD)

@@ -1,0 +1,233 @@
+"""How each page is reached, in every state that it can be in."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.conftest import Newcomer
+from tests.browser.console import PASSWORD, Console, Office
+from tests.browser.person import Person
+
+
+class Visits:
+    """A method a page; each returns the person who looks at it."""
+
+    def __init__(self, arrive: Callable[..., Person], newcomer: Callable[..., Newcomer], request: pytest.FixtureRequest) -> None:
+        self.arrive, self.newcomer, self.request = arrive, newcomer, request
+
+    @property
+    def office(self) -> Office:
+        return self.request.getfixturevalue("office")
+
+    def stranger(self, path: str, at: Console | None = None) -> Person:
+        person = self.arrive(at=at)
+        person.open(path)
+        return person
+
+    def ada(self, path: str, at: tuple[Console, Office] | None = None) -> Person:
+        console, office = at or self.request.getfixturevalue("lively")
+        person = self.arrive(at=console, storage_state=office.request.storage_state())
+        person.open(path)
+        return person
+
+    def bob(self, path: str, **fields: str) -> Person:
+        person = self.stranger("/login")
+        person.sign_in(self.newcomer(**fields).username, PASSWORD)
+        person.page.wait_for_url(lambda address: "/login" not in address)
+        person.open(path)
+        return person
+
+    def set_up(self) -> Person:
+        waiting = self.request.getfixturevalue("waiting")
+        return self.stranger(waiting.link, at=waiting)
+
+    def set_up_with_errors(self) -> Person:
+        person = self.set_up()
+        person.press("Make my account and go in")
+        return person
+
+    def waiting(self) -> Person:
+        return self.stranger("/", at=self.request.getfixturevalue("waiting"))
+
+    def sign_in(self) -> Person:
+        return self.stranger("/login")
+
+    def sign_in_refused(self) -> Person:
+        person = self.stranger("/login")
+        person.sign_in("nobody", "not this one")
+        return person
+
+    def signed_out(self) -> Person:
+        person = self.bob("/me")
+        person.press("Sign out")
+        return person
+
+    def users(self) -> Person:
+        self.request.getfixturevalue("crowd")
+        return self.ada("/users?per_page=25")
+
+    def users_filtered(self) -> Person:
+        self.office.do(f"/users/{self.newcomer().number}/disable")
+        return self.ada("/users?state=disabled&role=user&sort=username&order=desc")
+
+    def users_menu(self) -> Person:
+        self.newcomer()
+        person = self.ada("/users")
+        person.follow(person.page.get_by_role("button", name="Role"))
+        return person
+
+    def users_columns(self) -> Person:
+        self.newcomer()
+        person = self.ada("/users")
+        person.press("Columns")
+        return person
+
+    def users_empty(self) -> Person:
+        return self.ada("/users", at=self.request.getfixturevalue("empty"))
+
+    def users_nothing_found(self) -> Person:
+        self.newcomer()
+        return self.ada("/users?q=nobody-is-called-this")
+
+    def users_unknown_view(self) -> Person:
+        return self.ada("/users?sort=shoe-size")
+
+    def user(self) -> Person:
+        bob = self._bob_with_history()
+        return self.ada(f"/users/{bob.number}")
+
+    def user_long(self) -> Person:
+        """Names as long as they come."""
+        bob = self.newcomer("Maximiliane" * 3, last_name="Bartholomäus-Ziegenfuß " * 5)
+        return self.ada(f"/users/{bob.number}")
+
+    def user_disabled(self) -> Person:
+        bob = self.newcomer()
+        self.office.do(f"/users/{bob.number}/disable")
+        return self.ada(f"/users/{bob.number}")
+
+    def user_deleted(self) -> Person:
+        return self.ada(f"/users/{self._gone().number}")
+
+    def user_new(self) -> Person:
+        return self.ada("/users/new")
+
+    def user_new_with_errors(self) -> Person:
+        person = self.ada("/users/new")
+        person.press("Save")
+        return person
+
+    def user_edit(self) -> Person:
+        return self.ada(f"/users/{self.newcomer().number}/edit")
+
+    def user_edit_with_errors(self) -> Person:
+        person = self.user_edit()
+        person.write("Username", "no spaces here")
+        person.write("E-mail", "no address")
+        person.press("Save")
+        return person
+
+    def user_conflict(self) -> Person:
+        bob = self.newcomer()
+        person = self.ada(f"/users/{bob.number}/edit")
+        self.office.do(f"/users/{bob.number}/edit", username=bob.username, email=bob.email, display_name="Theirs", role="1", version="1")
+        person.write("Display name", "Mine")
+        person.press("Save")
+        return person
+
+    def user_delete_question(self) -> Person:
+        return self.ada(f"/users/{self._bob_with_history().number}/delete")
+
+    def user_delete_dialog(self) -> Person:
+        person = self.user()
+        person.press("Delete")
+        return person
+
+    def user_purge_question(self) -> Person:
+        return self.ada(f"/users/{self._gone().number}/purge")
+
+    def confirm(self) -> Person:
+        person = self.bob("/users", first_name="Carol", role="2")
+        self.request.getfixturevalue("console").let_time_pass(person.context)
+        person.open(f"/users/{self._gone().number}")
+        person.press("Restore")
+        return person
+
+    def password(self) -> Person:
+        return self.ada("/password")
+
+    def password_with_errors(self) -> Person:
+        person = self.ada("/password")
+        person.press("Change password")
+        return person
+
+    def password_forced(self) -> Person:
+        return self.bob("/password", must_change="y")
+
+    def me(self) -> Person:
+        return self.bob("/me")
+
+    def me_administrator(self) -> Person:
+        return self.ada("/me")
+
+    def activity(self) -> Person:
+        self._bob_with_history()
+        return self.ada("/activity")
+
+    def activity_nothing_found(self) -> Person:
+        return self.ada("/activity?q=nobody")
+
+    def activity_menu(self) -> Person:
+        person = self.ada("/activity")
+        person.press("Time")
+        return person
+
+    def account_menu(self) -> Person:
+        person = self.ada("/me")
+        person.press("Signed in as ada")
+        return person
+
+    def keys(self) -> Person:
+        person = self.ada("/me")
+        person.page.keyboard.press("?")
+        return person
+
+    def scripts(self) -> Person:
+        return self.ada("/scripts")
+
+    def scripts_contract(self) -> Person:
+        return self.ada("/scripts/users_v2_basic")
+
+    def same_by_curl(self) -> Person:
+        """Everything that folds away, unfolded."""
+        person = self.ada("/users/new")
+        for fold in person.page.locator("summary").all():
+            fold.click()
+        return person
+
+    def refused(self) -> Person:
+        return self.bob("/users")
+
+    def not_found(self) -> Person:
+        return self.ada("/nothing-here")
+
+    def not_found_by_a_stranger(self) -> Person:
+        return self.stranger("/nothing-here")
+
+    def _bob_with_history(self) -> Newcomer:
+        bob = self.newcomer()
+        self.office.do(f"/users/{bob.number}/edit", username=bob.username, email="", display_name="Roberta", role="1", version="1",
+                       reason="as she asked")
+        other = self.stranger("/login")
+        other.sign_in(bob.username, PASSWORD)
+        other.page.wait_for_url("**/me")
+        return bob
+
+    def _gone(self) -> Newcomer:
+        bob = self.newcomer()
+        self.office.do(f"/users/{bob.number}/delete", reason="has left")
+        return bob
+
+
+PAGES = [name for name in vars(Visits) if not name.startswith("_") and name not in ("office", "stranger", "ada", "bob")]

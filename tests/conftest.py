@@ -20,7 +20,7 @@ from flask import Flask
 
 from tests.visitor import Visitor
 from webadmin import create_app, database, settings, start
-from webadmin.accounts import directory, models, passwords, sessions, signin, users
+from webadmin.accounts import changes, directory, models, passwords, sessions, signin, users
 from webadmin.accounts.changes import COMMAND_LINE, Actor
 from webadmin.accounts.models import Account, Role
 
@@ -193,7 +193,7 @@ def _empty() -> None:
     with database.transaction():
         for table in models.Model.__subclasses__():
             table.delete().execute()
-        models.LogHead.insert(id=1, change_id=0, seal="").execute()
+        changes.begin()
 
 
 def _forget_what_a_process_remembers() -> None:

@@ -5,8 +5,6 @@ with a key outside the database, so that nothing can be edited, removed, swapped
 """
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +12,9 @@ from enum import Enum
 from typing import Any
 
 from webadmin import database
-from webadmin.accounts import keys
 from webadmin.accounts.errors import NotAllowed
 from webadmin.accounts.models import Account, Change, Detail, LogHead, Role
+from webadmin.accounts.seals import COUNTED_ANEW, blank_mark, digest, is_whole, last_seal, mark, seal
 
 LOGGED = ("username", "email", "display_name", "first_name", "last_name", "role", "active", "must_change_password",
           "expires_at", "is_chirpy_red", "deleted_at")
@@ -40,6 +38,8 @@ class Kind(Enum):
     MASS_DELETED = "mass-deleted", "change", "All accounts deleted but one"
     SESSION_ENDED = "session-ended", "change", "Session ended"
     SESSIONS_ENDED = "sessions-ended", "change", "All sessions ended"
+    LOG_CUT = "log-cut", "change", "Old entries of the log removed"
+    RESTORED_BACKUP = "restored-backup", "change", "Everything put back from a backup; all sessions ended"
     SIGNED_IN = "signed-in", "sign-in", "Signed in"
     SIGNED_OUT = "signed-out", "sign-in", "Signed out"
     WRONG_PASSWORD = "wrong-password", "refused", "Wrong name or password"
@@ -106,7 +106,7 @@ def record(kind: Kind, *, by: Actor, account: Account | None = None, before: Map
     Call it last in the transaction: from here to the commit all writers wait for one another.
     """
     details = [] if account is None or (before is None and after is None) else [(account.id, _json(before), _json(after))]
-    number = _append(kind, by, _digest(reason, details), account=account, reason=reason, accounts=accounts)
+    number = _append(kind, by, digest(reason, details), account=account, reason=reason, accounts=accounts)
     for account_id, old, new in details:
         Detail.insert(change_id=number, account_id=account_id, before=old, after=new).execute()
     return number
@@ -122,8 +122,8 @@ def record_set(kind: Kind, *, by: Actor) -> int:
     number = next_number()
     rows = Detail.select(Detail.account_id, Detail.before, Detail.after).where(Detail.change_id == number).order_by(Detail.account_id)
     counted = _Counted(rows.tuples().iterator())
-    digest = _digest("", counted)
-    return _append(kind, by, digest, account=None, reason="", accounts=counted.count)
+    covered = digest("", counted)
+    return _append(kind, by, covered, account=None, reason="", accounts=counted.count)
 
 
 class _Counted:
@@ -138,38 +138,49 @@ class _Counted:
             yield row
 
 
-def _append(kind: Kind, by: Actor, digest: str, *, account: Account | None, reason: str, accounts: int) -> int:
+def begin() -> None:
+    """The end of an empty log. For the first migration."""
+    head = LogHead(id=1)
+    head.mark = mark(head)
+    head.save(force_insert=True)
+
+
+def move(head: LogHead, **ends: Any) -> None:
+    """Write where the log begins or ends now."""
+    for name, value in ends.items():
+        setattr(head, name, value)
+    head.mark = mark(head)
+    head.save()
+
+
+def _append(kind: Kind, by: Actor, covered: str, *, account: Account | None, reason: str, accounts: int) -> int:
     head = database.locked(LogHead.select()).get()
     entry = Change(id=head.change_id + 1, at=database.now(), kind=kind.word, group=kind.group, actor_id=by.account_id,
                    door=by.door, source=by.source, request_id=by.request_id, reason=reason,
-                   account_id=account.id if account else None, accounts=accounts, digest=digest)
-    entry.seal = seal(entry, head.seal)
+                   account_id=account.id if account else None, accounts=accounts, digest=covered)
+    entry.seal = seal(entry, last_seal(head))
     entry.save(force_insert=True)
-    LogHead.update(change_id=entry.id, seal=entry.seal).execute()
+    move(head, change_id=entry.id, seal=entry.seal)
     return entry.id
 
 
 def blank(account_id: int, purge: int) -> None:
     """Take a purged account's data out of the log's details; `purge` is the number of the entry that says so."""
     concerned = Detail.select(Detail.change_id).where(Detail.account_id == account_id)
-    Change.update(blanked_by=purge).where(Change.id.in_(concerned)).execute()
-    Change.update(reason="", blanked_by=purge).where((Change.account_id == account_id) & (Change.id != purge)).execute()
-    Detail.update(before="{}", after="{}").where(Detail.account_id == account_id).execute()
+    explained = (Change.account_id == account_id) & (Change.reason != "") & (Change.id != purge)
+    for entry in Change.select().where(explained | Change.id.in_(concerned)).order_by(Change.id):
+        whole = is_whole(entry, _found(entry))
+        entry.reason = "" if entry.account_id == account_id else entry.reason
+        entry.blanked_by = purge
+        Detail.update(before="{}", after="{}").where((Detail.change_id == entry.id) & (Detail.account_id == account_id)).execute()
+        entry.blank_mark = blank_mark(entry, purge, _found(entry)) if whole else ""      # what was forged before stays known as such
+        entry.save()
 
 
-def seal(entry: Change, seal_before: str) -> str:
-    """HMAC-SHA256 (hex) over the entry and the seal of the one before it."""
-    covered = [seal_before, entry.id, entry.at, entry.kind, entry.actor_id, entry.door, entry.source,
-               entry.request_id, entry.account_id, entry.accounts, entry.digest]
-    return hmac.new(keys.of("log"), json.dumps(covered).encode(), hashlib.sha256).hexdigest()
-
-
-def _digest(reason: str, details: Iterable[tuple[int, str, str]]) -> str:
-    """One SHA-256 over the reason and the details in the order of their accounts."""
-    whole = hashlib.sha256(reason.encode())
-    for row in details:
-        whole.update(json.dumps(row).encode())
-    return whole.hexdigest()
+def _found(entry: Change) -> str:
+    """The digest of the reason and the details as they stand now; of a very large entry that would take too long."""
+    details = Detail.select(Detail.account_id, Detail.before, Detail.after).where(Detail.change_id == entry.id).order_by(Detail.account_id)
+    return digest(entry.reason, details.tuples()) if entry.accounts <= COUNTED_ANEW else entry.digest
 
 
 def _json(fields: Mapping[str, Any] | None) -> str:

@@ -161,7 +161,7 @@ class Change(Model):
     """One entry of the log. `id` is its place in the chain; `seal` covers it and the entry before.
 
     It holds no name: a purge must be able to take a person's data away without breaking the chain. `digest` covers the reason and
-    the details, which a purge may blank; `blanked_by` names that purge.
+    the details, which a purge may blank; `blanked_by` names that purge, `blank_mark` covers what it left.
     """
 
     id = BigIntegerField(primary_key=True)
@@ -178,6 +178,7 @@ class Change(Model):
     digest = CharField(max_length=64)
     seal = CharField(max_length=64)
     blanked_by = BigIntegerField(null=True)
+    blank_mark = CharField(max_length=64, default="")
 
     class Meta:
         indexes = ((("actor_id", "id"), False), (("account_id", "id"), False), (("kind", "id"), False), (("group", "id"), False))
@@ -197,11 +198,14 @@ class Detail(Model):
 
 
 class LogHead(Model):
-    """One row: the newest entry of the log. Locked last in every transaction, so that writers queue and never deadlock."""
+    """One row: where the log ends and, since expiry cuts it, begins. Locked last in every transaction: writers queue and never deadlock."""
 
     id = SmallIntegerField(primary_key=True)
-    change_id = BigIntegerField()
-    seal = CharField(max_length=64)
+    change_id = BigIntegerField(default=0)
+    seal = CharField(max_length=64, default="")
+    first_id = BigIntegerField(default=1)
+    seal_before_first = CharField(max_length=64, default="")
+    mark = CharField(max_length=64)      # covers the rest, with a key outside the database
 
 
 class Login(Model):
@@ -222,3 +226,12 @@ class RevokedToken(Model):
 
     jti = CharField(max_length=32, primary_key=True)
     expires_at = BigIntegerField(index=True)
+
+
+class Job(Model):
+    """Work that is done by the clock; whichever process takes it first does it."""
+
+    name = CharField(max_length=32, primary_key=True)
+    due_at = BigIntegerField(default=0)
+    ran_at = BigIntegerField(null=True)
+    outcome = text(default="")

@@ -1,0 +1,140 @@
+"""Is the log what was written? Walks it once, in one moment of the store and constant memory, and names the first thing that is wrong."""
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from peewee import ModelSelect
+
+from webadmin import database
+from webadmin.accounts import seals
+from webadmin.accounts.changes import KINDS, Kind
+from webadmin.accounts.models import Change, Detail, LogHead
+
+PAGE = 5_000
+
+
+@dataclass
+class Verdict:
+    """How many entries stand between which ends, which purges blanked how many, and what is wrong: a sentence, or nothing."""
+
+    first: int
+    last: int
+    seal: str
+    blanked: Counter[int] = field(default_factory=Counter)
+    trouble: str = ""
+
+    @property
+    def entries(self) -> int:
+        return self.last - self.first + 1
+
+    @property
+    def head(self) -> str:
+        return f"{self.last}:{self.seal}"
+
+
+class _Wrong(Exception):
+    pass
+
+
+def head() -> str:
+    """NUMBER:SEAL of the newest entry: written down elsewhere, it proves later that the log up to there is still the same."""
+    newest = LogHead.get()
+    return f"{newest.change_id}:{newest.seal}"
+
+
+def verify(known: str = "") -> Verdict:
+    """Walk the whole log. `known` is a head of former times, written down outside the database. Raises ValueError for a malformed one."""
+    number, _, seal = known.partition(":")
+    if known and not (number.isascii() and number.isdigit() and len(seal) == 64):
+        raise ValueError("A head is NUMBER:SEAL, as it stands in the server's log.")
+    with database.connection(), database.snapshot():
+        ends = LogHead.get()
+        verdict = Verdict(ends.first_id, ends.change_id, ends.seal)
+        try:
+            _walk(ends, verdict, (int(number or 0), seal))
+        except _Wrong as wrong:
+            verdict.trouble = str(wrong)
+    return verdict
+
+
+def _walk(ends: LogHead, verdict: Verdict, known: tuple[int, str]) -> None:
+    number, before, details = ends.first_id - 1, ends.seal_before_first, _Details()
+    for entry in _entries():
+        number += 1
+        if entry.id != number:
+            raise _Wrong(f"Entry {number} is missing.")
+        _check(entry, before, details)
+        if entry.id == known[0] and not hmac.compare_digest(entry.seal.encode(), known[1].encode()):
+            raise _Wrong(f"Entry {number} is not the one that was the newest when that head was written down.")
+        if entry.blanked_by is not None:
+            verdict.blanked[entry.blanked_by] += 1
+        before = entry.seal
+    _check_end(ends, number, before, known)
+    details.must_be_over(number)
+
+
+def _check(entry: Any, before: str, details: _Details) -> None:
+    if not hmac.compare_digest(seals.seal(entry, before).encode(), entry.seal.encode()):
+        raise _Wrong(f"Entry {entry.id} was edited, or does not follow the entry before it: one was removed, put in or put elsewhere.")
+    if entry.kind not in KINDS or KINDS[entry.kind].group != entry.group:
+        raise _Wrong(f"Entry {entry.id} was edited: its group is not that of its kind.")
+    found = seals.digest(entry.reason, details.of(entry.id))
+    if entry.blanked_by is not None and not _may_be_purge(entry.blanked_by):
+        raise _Wrong(f"Entry {entry.id} is said to be blanked by change {entry.blanked_by}, which is no purge.")
+    if not seals.is_whole(entry, found):
+        raise _Wrong(f"The reason or the details of entry {entry.id} were edited.")
+
+
+def _may_be_purge(number: int) -> bool:
+    """It is one, or is missing, which is said when its turn comes."""
+    return not Change.select().where((Change.id == number) & (Change.kind != Kind.PURGED.word)).exists()
+
+
+def _check_end(ends: LogHead, number: int, seal: str, known: tuple[int, str]) -> None:
+    if number < ends.change_id or number < known[0]:
+        raise _Wrong(f"Entry {number + 1} is missing: the end of the log was cut off.")
+    if number > ends.change_id or seal != ends.seal or not hmac.compare_digest(seals.mark(ends).encode(), ends.mark.encode()):
+        raise _Wrong(f"The log does not end with entry {number} as it should: later ones were removed, or the record of its end edited.")
+
+
+def _entries() -> Iterator[Any]:
+    last = -1
+    while rows := list(Change.select().where(Change.id > last).order_by(Change.id).limit(PAGE).namedtuples()):
+        yield from rows
+        last = rows[-1].id
+
+
+class _Details:
+    """The details of all entries on their way, in order; each asked for once."""
+
+    def __init__(self) -> None:
+        self.rows = self._all()
+        self.next = next(self.rows, None)
+
+    def of(self, number: int) -> Iterator[tuple[int, str, str]]:
+        self.must_not_begin_before(number)
+        while self.next is not None and self.next[0] == number:
+            yield self.next[1:]
+            self.next = next(self.rows, None)
+
+    def must_not_begin_before(self, number: int) -> None:
+        if self.next is not None and self.next[0] < number:
+            raise _Wrong(f"There are details of an entry {self.next[0]} that does not exist.")
+
+    def must_be_over(self, number: int) -> None:
+        if self.next is not None:
+            raise _Wrong(f"There are details of an entry {self.next[0]}, and the log ends with {number}.")
+
+    def _all(self) -> Iterator[tuple[int, int, str, str]]:
+        change, account = -1, -1
+        while rows := (self._page((Detail.change_id == change) & (Detail.account_id > account)) or self._page(Detail.change_id > change)):
+            yield from rows
+            change, account = rows[-1][:2]
+
+    def _page(self, condition: Any) -> list[tuple[int, int, str, str]]:
+        query: ModelSelect = Detail.select(Detail.change_id, Detail.account_id, Detail.before, Detail.after).where(condition)
+        return list(query.order_by(Detail.change_id, Detail.account_id).limit(PAGE).tuples())

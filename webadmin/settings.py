@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 LOWEST_COST, USUAL_COST, HIGHEST_COST = 4, 12, 14
@@ -44,7 +44,8 @@ def _switch(text: str) -> bool:
 
 def _address(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query or "@" in parts.netloc:
+    host = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:@]+)(:[0-9]{1,5})?", parts.netloc)
+    if parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query:
         raise ValueError("must be an address such as https://accounts.example.com, without a path")
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
@@ -52,6 +53,12 @@ def _address(text: str) -> str:
 def _database(text: str) -> str:
     if urlsplit(text).scheme not in ("sqlite", "postgresql", "postgres", "mysql", "mariadb"):
         raise ValueError("must start with sqlite:///, postgresql:// or mariadb://")
+    return text
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{20,200}", text):
+        raise ValueError("must have 20 to 200 letters, digits and signs")
     return text
 
 
@@ -94,6 +101,10 @@ class Settings:
     idle_minutes: int = _setting("WEBADMIN_IDLE_MINUTES", _whole(1, 1440), 60)
     session_hours: int = _setting("WEBADMIN_SESSION_HOURS", _whole(1, 720), 24)
     remember_days: int = _setting("WEBADMIN_REMEMBER_DAYS", _whole(1, 30), 30)
+    log_days: int = _setting("WEBADMIN_LOG_DAYS", _whole(0, 36_500), 0)          # entries of the log are kept so long; 0: for ever
+    backup_hours: int = _setting("WEBADMIN_BACKUP_HOURS", _whole(0, 720), 0)     # between two backups into <data>/backups; 0: none
+    backup_days: int = _setting("WEBADMIN_BACKUP_DAYS", _whole(1, 3650), 14)     # a scheduled backup is kept so long
+    metrics_token: str = _setting("WEBADMIN_METRICS_TOKEN", _token, "")          # opens /metrics; without one there is no such page
 
     @property
     def secure(self) -> bool:
@@ -113,7 +124,7 @@ def load(environ: Mapping[str, str] = os.environ, config: Path = ROOT / "instanc
     values = {}
     for each in fields(Settings):
         name = each.metadata["variable"]
-        if name in given and (str(given[name]) or each.default == ""):
+        if str(given.get(name, "")):
             try:
                 values[each.name] = each.metadata["read"](str(given[name]))
             except ValueError as wrong:
@@ -135,7 +146,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _complete(values: dict[str, Any]) -> Settings:
     data = values.get("data", ROOT / "instance")
     values.setdefault("keys", data / "keys")
-    values.setdefault("database_url", f"sqlite:///{data / 'webadmin.db'}")
+    values.setdefault("database_url", f"sqlite:///{quote(str(data / 'webadmin.db'))}")
     values.setdefault("workers", os.cpu_count() or 1)
     settings = Settings(**values)
     if settings.bcrypt_cost < USUAL_COST and not settings.testing:

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from peewee import PeeweeException
 from playhouse.migrations import MigrationError
 
-from webadmin import database
+from webadmin import backups, database, occupied
 from webadmin.accounts import keys, links, passwords, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError, LinkUsed
@@ -40,9 +42,15 @@ def open_store(settings: Settings) -> None:
         passwords.configure(bcrypt_cost=settings.bcrypt_cost, common_passwords=settings.common_passwords)
         if database.engine() == "sqlite":
             _check_file(database.sqlite_path())
+            occupied.share(database.sqlite_path())
+            _back_up_before_change(settings)
         database.migrate()
     except keys.KeyRefused as wrong:
         raise StartError(str(wrong)) from None
+    except occupied.Occupied:
+        raise StartError("A backup is being put back into this database: start again when that is done.") from None
+    except backups.BackupError as wrong:
+        raise StartError(f"{wrong} It comes before the database is changed for this version.") from None
     except MigrationError as wrong:
         raise StartError(f"The database cannot be used: {wrong}.") from None
     except (PeeweeException, sqlite3.DatabaseError) as wrong:
@@ -52,6 +60,16 @@ def open_store(settings: Settings) -> None:
     finally:
         if database.proxy.obj is not None:
             database.forget_connections()
+
+
+def _back_up_before_change(settings: Settings) -> None:
+    """A database of an older version is kept as it is, before it becomes one of this version."""
+    with database.connection():
+        older = database.is_older()
+    if older:
+        folder = settings.data / "backups"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        backups.make(folder / f"before-update-{backups.stamp()}-{secrets.token_hex(2)}.db")
 
 
 def set_up_link(settings: Settings) -> str:
@@ -80,7 +98,7 @@ def _check_file(path: Path) -> None:
         return
     if path.stat().st_size == 0:
         raise StartError(f"{path} is empty, and a database never is: put back a backup, or remove the file to begin anew.")
-    found = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    found = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
     try:
         if found.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise StartError(f"{path} is damaged: put back a backup.")

@@ -17,12 +17,12 @@ from webadmin import database
 from webadmin.accounts import names, search, walks
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, LogHead
-from webadmin.accounts.walks import SIZES, STATES, Place, View
+from webadmin.accounts.walks import SIZES, SORTS, STATES, Place, View
 from webadmin.prepared import Prepared, slot
 
 MOST_COUNTED = 10_000
 AT_A_TIME = 1_000
-__all__ = ["SIZES", "STATES", "Page", "Place", "Row", "View", "everyone", "numbered", "open_to", "page", "tally"]
+__all__ = ["SIZES", "SORTS", "STATES", "Page", "Place", "Row", "View", "everyone", "numbered", "open_to", "page", "tally"]
 COLUMNS = (Account.id, Account.shelf, Account.display_name, Account.username, Account.email, Account.last_signed_in_at, Account.created_at)
 _open_to_everyone = False
 

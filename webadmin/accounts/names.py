@@ -30,12 +30,17 @@ def fold(text: str) -> str:
 def seen(text: str, field: str, longest: int = LONGEST_TEXT) -> str:
     """The trimmed NFC text. Raises Invalid for letters that cannot be seen and for too long a text."""
     text = unicodedata.normalize("NFC", text)
-    if any(unicodedata.category(letter) in UNSEEN for letter in text):
+    if holds_unseen(text):
         raise Invalid("This holds a character that cannot be seen. Type it again by hand.", field=field)
     text = text.strip()
     if len(text) > longest:
         raise Invalid(f"This is longer than {longest} characters.", field=field)
     return text
+
+
+def holds_unseen(text: str) -> bool:
+    """No stored name has such letters, and not every engine takes them."""
+    return any(unicodedata.category(letter) in UNSEEN for letter in text)
 
 
 def email(text: str, field: str = "email") -> str:

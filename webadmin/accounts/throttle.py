@@ -103,7 +103,7 @@ def _counters(account: Account | None, name: str, source: str, device: str) -> t
     """The names of the two counters of this attempt: subject and source; a known device has one of its own and no source."""
     nonce, _, proof = device.partition(".")
     if account is not None and proof and hmac.compare_digest(proof.encode(), _device_proof(nonce, account).encode()):
-        return keys.digest("known device", nonce), ""
+        return keys.digest("known device", f"{nonce} {account.epoch}"), ""      # a new password frees it too
     subject = keys.digest("account", str(account.id)) if account else keys.digest("name", names.key(name))
     return subject, keys.digest("source", _network(source))
 
@@ -122,7 +122,7 @@ def _network(source: str) -> str:
 def _rows(wanted: Iterable[str]) -> dict[str, Throttle]:
     now = database.now()
     for name in wanted:
-        Throttle.insert(name=name, failures=0, in_a_row=0, first_at=now, until=0, updated_at=now).on_conflict_ignore().execute()
+        database.insert_once(Throttle.insert(name=name, failures=0, in_a_row=0, first_at=now, until=0, updated_at=now), Throttle.name)
     return {row.name: row for row in database.locked(Throttle.select().where(Throttle.name.in_(wanted)).order_by(Throttle.name))}
 
 
@@ -138,8 +138,8 @@ def _count_source(row: Throttle) -> None:
 
 def _count_subject(row: Throttle) -> bool:
     now = database.now()
-    wait = min(row.until - now, LONGEST_WAIT)       # a clock that jumped must not lock anybody out for days
-    if wait > 0:
+    wait = row.until - now
+    if 0 < wait <= LONGEST_WAIT:       # a clock that jumped must not lock anybody out for days
         raise TooManyAttempts(max(1, -(-wait // 1000)))
     if abs(now - row.updated_at) > FORGOTTEN_AFTER:
         row.failures = 0

@@ -171,7 +171,7 @@ def end_sessions(account: Account, *, by: Actor, keep: Kept = NOTHING_KEPT) -> i
     return ended
 
 
-def purge(account: Account, *, by: Actor, reason: str = "") -> None:
+def purge(account: Account, *, by: Actor) -> None:
     """Remove a deleted account for good, and its personal data from the log. Raises Invalid unless it is deleted."""
     by.must_be_administrator()
     with database.transaction():
@@ -183,7 +183,7 @@ def purge(account: Account, *, by: Actor, reason: str = "") -> None:
         search.remove(current.id, current.search_text)
         search.tidy()
         current.delete_instance()
-        number = changes.record(Kind.PURGED, by=by, account=current, reason=reason)
+        number = changes.record(Kind.PURGED, by=by, account=current)
         changes.blank(current.id, number)
 
 

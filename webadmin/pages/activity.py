@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from flask import render_template, request
@@ -39,7 +39,7 @@ def _filter(words: dict[str, str]) -> activity.Filter:
     cursors: dict[str, Any] = {name: _number(name, request.args[name]) or 0 for name in ("after", "before") if name in request.args}
     since, until = _day("since", words["since"]), _day("until", words["until"])
     return activity.Filter(group=words["group"], kind=words["kind"], person=words["q"], account=_number("account", words["account"]),
-                           since=_milliseconds(since), until=_milliseconds(until + timedelta(days=1) if until else None), **cursors)
+                           since=_milliseconds(since), until=_milliseconds(until, days=1), **cursors)
 
 
 def _page(found: activity.Page, words: dict[str, str]) -> dict[str, Any]:
@@ -64,5 +64,6 @@ def _day(name: str, text: str) -> date | None:
         raise UnknownView("A day looks like 2026-11-21.", field=name) from None
 
 
-def _milliseconds(day: date | None) -> int | None:
-    return int(datetime.combine(day, time(), UTC).timestamp() * 1000) if day else None
+def _milliseconds(day: date | None, *, days: int = 0) -> int | None:
+    """The first millisecond of the day that comes `days` later."""
+    return int(datetime.combine(day, time(), UTC).timestamp() + days * 86_400) * 1000 if day else None

@@ -44,12 +44,18 @@ def _words(view: directory.View) -> dict[str, Any]:
 def _page(found: directory.Page, words: dict[str, Any]) -> dict[str, Any]:
     following = {"next": ("after", found.after), "prev": ("before", found.before)}
     links = {rel: shown.address("/users", words, **{word: cursor}) if cursor else None for rel, (word, cursor) in following.items()}
-    return {"rows": found.rows, "total": _number(found.total), "first": shown.address("/users", words) if found.before else None,
+    return {"rows": found.rows, "total": _total(found), "first": shown.address("/users", words) if found.before else None,
             "last": shown.address("/users", words, before="") if found.after else None, **links}
 
 
 def _counts(found: directory.Page) -> dict[str, str]:
     return {name: _number(count) for name, count in found.counts.items()}
+
+
+def _total(found: directory.Page) -> str:
+    """Empty where nobody has counted: a filter or a common word that has more than a page."""
+    beyond = None in found.counts.values() and found.total is None
+    return _number(found.total) if found.total is not None or beyond else ""
 
 
 def _number(count: int | None) -> str:

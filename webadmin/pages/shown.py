@@ -52,8 +52,10 @@ def value(name: str, raw: Any) -> str | None:
         return ROLES[Role(raw)]
     if name == "active":
         return "Active" if raw else "Disabled"
-    if name in ("expires_at", "deleted_at"):
-        return datetime.fromtimestamp(raw / 1000, UTC).strftime("%Y-%m-%d" if name == "expires_at" else "%Y-%m-%d %H:%M UTC")
+    if name == "expires_at":      # the first moment after the last day
+        return datetime.fromtimestamp((raw - 1) // 1000, UTC).strftime("%Y-%m-%d")
+    if name == "deleted_at":
+        return datetime.fromtimestamp(raw / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return ("yes" if raw else "no") if isinstance(raw, bool) else str(raw)
 
 

@@ -31,9 +31,9 @@ def door(name: str, address: str | None = None) -> Blueprint:
 
 
 class Number(BaseConverter):
-    """The id of an account as it is written: no sign, no leading zero, digits of ASCII."""
+    """The id of an account as it is written: no sign, no leading zero, digits of ASCII, no more than every engine takes."""
 
-    regex = r"[1-9][0-9]{0,18}"
+    regex = r"[1-9][0-9]{0,17}"
 
     def to_python(self, value: str) -> int:
         return int(value)

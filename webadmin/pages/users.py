@@ -1,7 +1,7 @@
 """Users: list, one account, new, edit, disable, enable, delete, restore, delete for good."""
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from flask import flash, g, redirect, render_template, request
@@ -172,14 +172,14 @@ def _sessions(account: Account) -> list[dict[str, Any]]:
 
 
 def _form_data(account: Account) -> dict[str, Any]:
-    ends = datetime.fromtimestamp(account.expires_at / 1000, UTC) - timedelta(milliseconds=1) if account.expires_at else None
+    ends = datetime.fromtimestamp((account.expires_at - 1) // 1000, UTC) if account.expires_at is not None else None
     names = ("username", "email", "display_name", "first_name", "last_name", "role", "version")
     return {**{name: getattr(account, name) for name in names}, "expires_on": ends.date() if ends else None}
 
 
 def _end_of(day: Any) -> int | None:
     """The first millisecond after `day`, UTC."""
-    return int(datetime.combine(day + timedelta(days=1), time(), UTC).timestamp() * 1000) if day else None
+    return int(datetime.combine(day, time(), UTC).timestamp() + 86_400) * 1000 if day else None
 
 
 def _needs_confirmation(form: EditUserForm, account: Account) -> bool:
@@ -193,9 +193,10 @@ def _password_of(form: EditUserForm) -> str:
 
 def _save(account: Account, form: EditUserForm) -> None:
     """Fields and password are one save to the person: both or neither."""
-    version = int(form.version.data) if (form.version.data or "").isdecimal() else account.version
+    given = str(form.version.data or "")
+    version = int(given) if given.isdecimal() and len(given) < 19 else account.version
     users.update_with_password(account, form.given(), _password_of(form), by=caller.actor(), version=version, reason=form.reason.data,
-                               must_change=form.must_change.data)
+                               must_change="must_change" not in form or form.must_change.data)
 
 
 def _conflict_page(form: EditUserForm, current: Account) -> ResponseReturnValue:

@@ -8,7 +8,17 @@ from tests.conftest import BROWSER, PASSWORD, again, at_once, kinds
 from webadmin import database
 from webadmin.accounts import mass, passwords, sessions, users
 from webadmin.accounts.changes import COMMAND_LINE, Actor
-from webadmin.accounts.errors import Conflict, EmailTaken, Invalid, LastAdministrator, NotAllowed, NotFound, Taken, UsernameTaken, WeakPassword
+from webadmin.accounts.errors import (
+    Conflict,
+    EmailTaken,
+    Invalid,
+    LastAdministrator,
+    NotAllowed,
+    NotFound,
+    Taken,
+    UsernameTaken,
+    WeakPassword,
+)
 from webadmin.accounts.models import Account, Change, Detail, Role
 
 STRANGER = Actor(door="browser", source="192.0.2.7")

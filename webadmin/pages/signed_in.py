@@ -65,7 +65,7 @@ def before_set_up(view: _View) -> _View:
 
 def init(app: Flask) -> None:
     app.url_map.converters["number"] = Number
-    manager = _Adapter(app)
+    manager = _Adapter(app, add_context_processor=False)      # the page that says the store is gone must not ask it
     manager.session_protection = None      # it trusts X-Forwarded-For, and our own rows do better
     manager.request_loader(_account_of)
     app.after_request(_renew_cookie)

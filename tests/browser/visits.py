@@ -72,14 +72,12 @@ class Visits:
         return self.ada("/users?state=disabled&role=user&sort=username&order=desc")
 
     def users_menu(self) -> Person:
-        self.newcomer()
-        person = self.ada("/users")
+        person = self.ada(f"/users?q={self.newcomer().username}")
         person.follow(person.page.get_by_role("button", name="Role"))
         return person
 
     def users_columns(self) -> Person:
-        self.newcomer()
-        person = self.ada("/users")
+        person = self.ada(f"/users?q={self.newcomer().username}")
         person.press("Columns")
         return person
 
@@ -172,14 +170,13 @@ class Visits:
         return self.ada("/me")
 
     def activity(self) -> Person:
-        self._bob_with_history()
-        return self.ada("/activity")
+        return self.ada(f"/activity?q={self._bob_with_history().username}")
 
     def activity_nothing_found(self) -> Person:
         return self.ada("/activity?q=nobody")
 
     def activity_menu(self) -> Person:
-        person = self.ada("/activity")
+        person = self.ada("/activity?q=nobody")
         person.press("Time")
         return person
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +24,8 @@ from webadmin.accounts import keys, tokens, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account
 
-FOLDER = Path(webadmin.__file__).parent / "api"
+ROOT = Path(webadmin.__file__).parent.parent
+FOLDER = ROOT / "webadmin" / "api"
 CONTRACTS = ("users_v2_basic", "users_v1_jwt", "chirpy_users", "user_v1_cookie", "user_mass")
 ENGINES = ("sqlite", "postgresql", "mariadb")
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -224,3 +230,37 @@ def _schema(contract: str, method: str, path: str, status: int) -> dict[str, Any
     while response is not None and "$ref" in response:
         response = found["components"]["responses"][response["$ref"].rpartition("/")[2]]
     return None if response is None else response["content"]["application/json"]["schema"]
+
+
+class Served:
+    """A server started by run.py with a store of its own, and its administrator ada."""
+
+    def __init__(self, folder: Path, **environment: str):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.address, self.log = f"http://127.0.0.1:{self.port}", folder / "log"
+        given = {"WEBADMIN_DATA": str(folder / "data"), "WEBADMIN_PORT": str(self.port), "WEBADMIN_TESTING": "1", "WEBADMIN_BCRYPT_COST": "4",
+                 "WEBADMIN_WORKERS": "1", "WEBADMIN_ADMIN_USERNAME": "ada", "WEBADMIN_ADMIN_PASSWORD": PASSWORD, **environment}
+        known = {name: value for name, value in os.environ.items() if not name.startswith("WEBADMIN_")}
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen([sys.executable, str(ROOT / "run.py")], env=known | given, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert self.process.stdout is not None and "ready" in self.process.stdout.readline(), self.log.read_text()
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """The JSON of the answer."""
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.address + path, data, headers, method=method), timeout=20) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    server = Served(tmp_path)
+    yield server
+    server.stop()

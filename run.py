@@ -3,7 +3,9 @@ import os
 import subprocess
 import sys
 
-from webadmin import create_app, server, settings, start
+from flask import Flask
+
+from webadmin import create_app, keeper, server, settings, start
 
 
 def announce(here: settings.Settings) -> None:
@@ -18,6 +20,13 @@ def announce(here: settings.Settings) -> None:
         subprocess.Popen([sys.executable, "-m", "webbrowser", link], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def answering(here: settings.Settings) -> Flask:
+    """What each process of the server runs."""
+    app = create_app(here)
+    keeper.start(here)
+    return app
+
+
 def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
@@ -26,7 +35,7 @@ def main() -> int:
     os.environ.pop("FLASK_DEBUG", None)  # nobody debugs by accident where accounts live
     try:
         here = settings.load()
-        return server.serve(lambda: create_app(here), here, lambda: announce(here))
+        return server.serve(lambda: answering(here), here, lambda: announce(here))
     except (settings.SettingError, start.StartError) as wrong:
         print(wrong, file=sys.stderr)
         return 2 if isinstance(wrong, settings.SettingError) else 1

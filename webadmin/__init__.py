@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webadmin import api, caller, commands, database, failures, look, pages, security, settings
+from webadmin import api, caller, commands, database, failures, health, look, pages, security, settings
 from webadmin.accounts import directory, keys, passwords, registration, sessions
 
 __version__ = "1.0.0"
@@ -26,5 +26,6 @@ def create_app(given: settings.Settings | None = None) -> Flask:
     look.init(app)
     pages.init(app)
     api.init(app)
+    health.init(app)
     commands.init(app)
     return app

@@ -10,7 +10,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
 
-from . import logs, security
+from . import counters, logs, security
 
 # With the 5 seconds between two looks, nobody idle or unfinished stays longer than 30.
 SILENT_SECONDS = 25
@@ -54,6 +54,7 @@ class _Logged:
         sent = self.written if self.content_length is None else self.content_length
         environ = getattr(self, "environ", None) or {}
         headers = {name.lower(): value for name, value in self.response_headers}
+        counters.request(self._outcome(), seconds)
         logs.write("request", method=method, path=_shown(getattr(self.request, "path", "")), status=self._outcome(),
                    bytes=0 if method == "HEAD" else sent, ms=round(seconds * 1000, 1),
                    client=environ.get("REMOTE_ADDR", self.channel.addr[0]), request_id=headers.get("x-request-id"))

@@ -155,6 +155,12 @@ def migrate() -> list[str]:
         return runner.up()
 
 
+def is_older() -> bool:
+    """The store was made by an older version of this program, and has not been changed for this one."""
+    rows = migrations.Runner(proxy.obj, str(MIGRATIONS)).status()
+    return any(row.applied for row in rows) and not all(row.applied for row in rows)
+
+
 def create_tables(*tables: type[peewee.Model]) -> None:
     """For migrations. Text is compared by its code points, as Python does: lists are merged, and pages begin after a key."""
     for table in tables:

@@ -23,7 +23,7 @@ from typing import Any, Never
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from . import logs
+from . import counters, logs
 from .connections import Listener
 from .settings import Settings
 
@@ -99,6 +99,7 @@ class _Parent:
     def __init__(self, create_app: Callable[[], App], settings: Settings, listening: socket.socket, stop: Stop) -> None:
         self.create_app, self.settings, self.listening, self.stop = create_app, settings, listening, stop
         self.children: dict[int, float] = {}  # process id -> when it was started
+        self.places: dict[int, int] = {}      # process id -> where it counts
         self.quick_ends = 0                   # in a row
         self.start_again_at = 0.0
         self.lifeline, self.held = os.pipe()  # nobody writes: children read its end when the parent's own end closes
@@ -128,11 +129,13 @@ class _Parent:
         return None
 
     def _start_child(self) -> None:
+        place = min(set(range(self.settings.workers)) - set(self.places.values()))
         pid = os.fork()
         if not pid:
             os.close(self.held)
+            counters.take_place(place)
             _child(self.create_app, self.settings, self.listening, self.lifeline, self.stop)
-        self.children[pid] = time.monotonic()
+        self.children[pid], self.places[pid] = time.monotonic(), place
 
     def _wait(self, seconds: float | None) -> None:
         if select.select([self.events], [], [], seconds)[0]:
@@ -141,7 +144,7 @@ class _Parent:
     def _bury(self) -> None:
         """Note which children have ended, and when to start others in their place."""
         for pid, code in _ended():
-            started = self.children.pop(pid, None)
+            started, _ = self.children.pop(pid, None), self.places.pop(pid, None)
             if started is None or self.stop.asked:
                 continue
             log.warning("process %d ended with %d; another takes its place", pid, code)

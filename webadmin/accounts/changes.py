@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from webadmin import database
+from webadmin import bulk, counters, database
 from webadmin.accounts.errors import NotAllowed
 from webadmin.accounts.models import Account, Change, Detail, LogHead, Role
 from webadmin.accounts.seals import COUNTED_ANEW, blank_mark, digest, is_whole, last_seal, mark, seal
@@ -36,6 +36,8 @@ class Kind(Enum):
     TOKEN = "token", "change", "API token changed"
     MASS_UPDATED = "mass-updated", "change", "All accounts changed"
     MASS_DELETED = "mass-deleted", "change", "All accounts deleted but one"
+    IMPORTED = "imported", "change", "Accounts imported"
+    EXPORTED = "exported", "change", "Accounts exported"
     SESSION_ENDED = "session-ended", "change", "Session ended"
     SESSIONS_ENDED = "sessions-ended", "change", "All sessions ended"
     LOG_CUT = "log-cut", "change", "Old entries of the log removed"
@@ -126,6 +128,26 @@ def record_set(kind: Kind, *, by: Actor) -> int:
     return _append(kind, by, covered, account=None, reason="", accounts=counted.count)
 
 
+def record_details(kind: Kind, details: Iterable[tuple[int, str, str]], *, by: Actor, reason: str = "") -> int:
+    """Write the entry of a change to many accounts with its details: account, JSON before, JSON after, in the order of the accounts.
+
+    Returns its number. Call it last in the transaction, as record.
+    """
+    number = next_number()
+    counted = _Counted(details)
+    whole = hashlib.sha256(reason.encode())
+    columns = (Detail.change_id, Detail.account_id, Detail.before, Detail.after)
+    bulk.insert(columns, ((number, *row) for row in _covered(counted, whole)))
+    return _append(kind, by, whole.hexdigest(), account=None, reason=reason, accounts=counted.count)
+
+
+def _covered(details: Iterable[tuple[int, str, str]], whole: hashlib._Hash) -> Iterator[tuple[int, str, str]]:
+    """The details on their way into the store, each added to the digest."""
+    for row in details:
+        whole.update(json.dumps(row).encode())
+        yield row
+
+
 class _Counted:
     """Rows on their way, counted."""
 
@@ -161,6 +183,7 @@ def _append(kind: Kind, by: Actor, covered: str, *, account: Account | None, rea
     entry.seal = seal(entry, last_seal(head))
     entry.save(force_insert=True)
     move(head, change_id=entry.id, seal=entry.seal)
+    counters.event(kind.word, kind.group, accounts if kind is Kind.TURNED_AWAY else 1)
     return entry.id
 
 

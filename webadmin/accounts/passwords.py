@@ -1,7 +1,9 @@
 """Passwords: policy, hash, check, and the one thread that hashes. Nothing else may call bcrypt.
 
 bcrypt at cost 12 of the UTF-8 bytes of the NFC text; above bcrypt's 72 bytes, of base64(SHA-384) of them, and the scheme
-says so. Every check costs the same, whatever is stored, so that time tells nothing about an account.
+says so. Every check costs the same, whatever is stored, so that time tells nothing about an account; two exceptions: a right password
+that is stored more cheaply is told at once, and an imported hash that costs more than ours (bcrypt 13 or 14, and what foreign_hashes
+admits) takes its time until the next sign-in turns it into ours.
 """
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import hashlib
 import os
 import re
 import threading
+import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +22,15 @@ from typing import TypeVar
 
 import bcrypt
 
+from webadmin.accounts import foreign_hashes
+from webadmin import counters
 from webadmin.accounts.errors import Busy, WeakPassword
 from webadmin.settings import HIGHEST_COST, LOWEST_COST, USUAL_COST
 
 SHORTEST, LONGEST = 8, 128          # characters
 BCRYPT_BYTES = 72
 WAITING = 8                         # hashings that may wait in one process; beyond, 503
-PLAIN, LONG, FOREIGN = "bcrypt", "bcrypt-sha384", "bcrypt-foreign"
+PLAIN, LONG, FOREIGN = "bcrypt", "bcrypt-sha384", foreign_hashes.BCRYPT
 NAMES_OF_OURS = ("webadmin", "administrator", "admin", "user")
 COMMON = 5_000
 
@@ -122,9 +127,11 @@ def _material(text: str) -> tuple[bytes, str]:
 
 
 def _check(text: str, stored: str | None, scheme: str | None) -> bool:
+    if stored and scheme and not foreign_hashes.is_bcrypt(scheme) and scheme not in (PLAIN, LONG):
+        return _check_foreign(text, stored, scheme)
     material, wanted = _material(text)
-    if scheme == FOREIGN:       # other programs cut at 72 bytes: so do we, for their hashes only
-        material, wanted = text.encode()[:BCRYPT_BYTES], FOREIGN
+    if stored and scheme and foreign_hashes.is_bcrypt(scheme):
+        (material, stored), wanted = foreign_hashes.material(text, stored, scheme), scheme
     stored_cost = _cost_of(stored)
     if stored is None or stored_cost is None:
         bcrypt.hashpw(material, _salt(cost))
@@ -134,6 +141,29 @@ def _check(text: str, stored: str | None, scheme: str | None) -> bool:
         for missing in range(stored_cost, cost):      # 2^c + 2^c + ... + 2^11 = 2^12: what a hash of ours would have cost
             bcrypt.hashpw(material, _salt(missing))
     return right and scheme == wanted
+
+
+def _check_foreign(text: str, stored: str, scheme: str) -> bool:
+    """As long as a hash of ours, where it fails: the time that is missing is spent on bcrypt, in ever smaller pieces."""
+    spent = time.perf_counter if "argon2" in scheme else time.thread_time      # Argon2 works on threads of its own
+    begun = spent()
+    right = foreign_hashes.fits(text, stored, scheme)
+    missing = _seconds_of_lowest() * (1 << cost - LOWEST_COST) - (spent() - begun)
+    for rounds in range(cost, LOWEST_COST - 1, -1) if not right else ():
+        piece = _seconds_of_lowest() * (1 << rounds - LOWEST_COST)
+        if piece <= missing:
+            bcrypt.hashpw(b"", _salt(rounds))
+            missing -= piece
+    return right
+
+
+@cache
+def _seconds_of_lowest() -> float:
+    """What bcrypt of the lowest cost takes on this machine; each cost above takes twice that of the one below."""
+    begun = time.thread_time()
+    for _ in range(8):
+        bcrypt.hashpw(b"", _salt(LOWEST_COST))
+    return (time.thread_time() - begun) / 8
 
 
 def _salt(rounds: int) -> bytes:
@@ -173,7 +203,9 @@ def in_turn(work: Callable[[], _Result]) -> _Result:
     turn = _turn
     if not turn.places.acquire(blocking=False):
         raise Busy
+    counters.add("hashing")
     try:
         return turn.thread.submit(work).result()
     finally:
+        counters.add("hashing", -1)
         turn.places.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from contextlib import suppress
 from typing import NamedTuple
 
 from webadmin import database
@@ -59,7 +60,7 @@ def resume(key: str) -> tuple[Session, Account] | None:
         return None
     now = database.now()
     if now - found.seen_at > TOUCH_EVERY:
-        with database.transaction():
+        with suppress(*database.Unavailable), database.transaction():      # full or read-only: those who are signed in may go on reading
             Session.update(seen_at=now).where(Session.id == found.id).execute()
     return found, found.account
 

@@ -1,0 +1,107 @@
+"""/healthz and /metrics: what machines that watch are told, and nothing else."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import PASSWORD
+from webadmin import counters, database, health
+from webadmin.accounts import passwords, sessions
+from webadmin.accounts.models import Throttle
+
+TOKEN = "a-token-of-the-watchers-1"
+
+
+@pytest.fixture(autouse=True)
+def asked_long_ago():
+    health._last["at"] = -health.REMEMBERED_SECONDS
+    yield
+    health._last["at"] = -health.REMEMBERED_SECONDS
+
+
+@pytest.fixture
+def client(app, store):
+    return app.test_client()
+
+
+@pytest.fixture
+def read_only(monkeypatch, store):
+    """A store that can be read and not written, as after its file system was mounted read-only."""
+    database.proxy.obj.close()
+    database.forget_connections()
+    monkeypatch.setattr(database, "PRAGMAS", [*database.PRAGMAS, ("query_only", 1)])
+    database.bind(store.url)
+    database.proxy.obj.connect()
+
+
+def test_it_is_well_before_the_set_up_too(client, monkeypatch):
+    monkeypatch.setattr(passwords, "in_turn", lambda work: pytest.fail("no hashing here"))
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"}) and answer.headers["Cache-Control"] == "no-store"
+    assert Throttle.select().count() == 0
+
+
+def test_it_is_not_well_when_nothing_can_be_written(client, read_only):
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json) == (503, {"status": "unavailable"})
+
+
+def test_it_is_not_well_when_the_disk_is_full(client, monkeypatch):
+    monkeypatch.setattr(health, "_room", lambda: 4096)
+    assert client.get("/healthz").status_code == 503
+
+
+def test_it_is_not_well_without_its_tables(client):
+    database.proxy.obj.execute_sql("ALTER TABLE throttle RENAME TO elsewhere")
+    assert client.get("/healthz").status_code == 503
+
+
+def test_a_store_that_cannot_be_written_is_read_all_the_same(desk, bob, request, clock):
+    request.getfixturevalue("read_only")
+    clock(minutes=2)      # the session's last use would be written now
+    desk.get("/users")
+    desk.get(f"/users/{bob.id}")
+    desk.post(f"/users/{bob.id}/disable", 503)
+    assert b"cannot be reached or written just now" in desk.answer.data
+
+
+def test_the_sign_in_page_opens_and_a_sign_in_is_refused_plainly(client, ada, read_only):
+    page = client.get("/login")
+    assert page.status_code == 200
+    answer = client.post("/api/v1/login", json={"login": "ada", "password": PASSWORD})
+    assert answer.status_code == 503 and "database" in answer.text and int(answer.headers["Retry-After"]) > 0
+
+
+def test_there_are_no_metrics_without_a_token(client):
+    assert client.get("/metrics").status_code == 404
+
+
+@pytest.mark.parametrize("given", ["", "Bearer wrong", f"Basic {TOKEN}", "Bearer \xff", TOKEN])
+def test_metrics_open_to_their_token_alone(client, app, settings, given):
+    app.config["SETTINGS"] = replace(settings, metrics_token=TOKEN)
+    answer = client.get("/metrics", headers={"Authorization": given})
+    assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_metrics_count(client, app, settings, ada, bob):
+    app.config["SETTINGS"] = replace(settings, metrics_token=TOKEN)
+    counters.take_place(0)
+
+    def values() -> dict[str, float]:
+        text = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if not line.startswith("#")}
+    before = values()
+    for word in (PASSWORD, "a wrong password"):
+        client.post("/api/v1/login", json={"login": "bob", "password": word})
+    sessions.start(bob, by=sessions.Actor(door="browser"), user_agent="")
+    counters.request(200, 0.003)
+    counters.request(503, 20)
+    after = values()
+    grown = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    expected = {'webadmin_requests_total{status="2xx"}': 1, 'webadmin_requests_total{status="5xx"}': 1, "webadmin_sessions": 1,
+                'webadmin_sign_ins_total{outcome="ok"}': 1, 'webadmin_sign_ins_total{outcome="refused"}': 1,
+                'webadmin_request_seconds_bucket{le="0.005"}': 1, 'webadmin_request_seconds_bucket{le="+Inf"}': 2,
+                "webadmin_request_seconds_count": 2}
+    assert expected.items() <= grown.items() and round(grown["webadmin_request_seconds_sum"], 3) == 20.003
+    assert after["webadmin_processes"] >= 1 and after["webadmin_hashing"] == 0

@@ -1,0 +1,196 @@
+"""Backups of the SQLite store: one consistent moment, made while servers write; and putting one back.
+
+Keys are in no backup: they stand in files of their own. PostgreSQL and MariaDB have tools that do this better.
+"""
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from playhouse.migrations import Migration
+
+from webadmin import database, occupied
+from webadmin.accounts import changes, seals
+from webadmin.accounts.changes import COMMAND_LINE, Kind
+from webadmin.accounts.models import Link, LogHead, Login, Session
+
+TOOLS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump --single-transaction"}
+AFTER = ("", "-wal", "-shm", "-journal", ".lock", ".migrating")      # what stands beside a database
+DAY_SECONDS = 24 * 3600
+SKIPPED_NUMBERS = 1 << 32      # tokens that were given after the backup carry numbers that must not be given again
+
+
+class BackupError(Exception):
+    """Why a backup cannot be made or put back; one sentence."""
+
+
+def make(target: Path) -> None:
+    """Write a backup, readable by its owner alone: beside its place first, then renamed. Raises BackupError."""
+    _must_be_sqlite()
+    if target.exists():
+        raise BackupError(f"{target} is there already: choose another name.")
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        _copy(database.sqlite_path(), draft)
+        os.rename(draft, target)
+        _sync(target.parent)
+    except (OSError, sqlite3.Error) as wrong:
+        raise BackupError(f"The backup {target} cannot be written: {wrong}.") from None
+    finally:
+        _remove(draft)
+
+
+def make_scheduled(folder: Path, keep_days: int) -> Path:
+    """One more backup in the folder; those older than `keep_days` are removed once it is there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = folder / f"webadmin-{stamp()}.db"
+    make(made)
+    for old in folder.glob("webadmin-*.db"):
+        if old != made and old.stat().st_mtime < time.time() - keep_days * DAY_SECONDS:
+            old.unlink(missing_ok=True)
+    return made
+
+
+def restore(source: Path) -> Path | None:
+    """Put a backup in the place of the database, which is kept beside. No server may run. Raises BackupError.
+
+    Every session and login of the backup ends before anybody can use it. Returns where the old database is, None where there was none.
+    """
+    _must_be_sqlite()
+    check(source)
+    place = database.sqlite_path()
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        occupied.have_alone(place)
+        _prepare(source, place.with_name(f"{place.name}.restoring"), _numbers(place))
+        kept = _put_aside(place)
+        os.replace(place.with_name(f"{place.name}.restoring"), place)
+        _sync(place.parent)
+    except occupied.Occupied:
+        raise BackupError("A server or another command uses the database: end it first.") from None
+    except (OSError, sqlite3.Error) as wrong:
+        raise BackupError(f"The backup cannot be put back: {wrong}. The database is as it was.") from None
+    finally:
+        database.bind(_url(place))
+    return kept
+
+
+def check(path: Path) -> None:
+    """The file is whole, ours, and no newer than this program. Raises BackupError."""
+    if not path.is_file() or path.stat().st_size == 0:
+        raise BackupError(f"{path} is no backup: there is no such file, or nothing in it.")
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as found:
+            whole = found.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+            tables = {row[0] for row in found.execute("SELECT name FROM sqlite_master")}
+            applied = {row[0] for row in found.execute("SELECT name FROM schema_migration")} if "schema_migration" in tables else set()
+    except sqlite3.DatabaseError:
+        raise BackupError(f"{path} is no backup, or a damaged one.") from None
+    if not whole:
+        raise BackupError(f"{path} is damaged: take another backup.")
+    if not applied:
+        raise BackupError(f"{path} is the database of another program.")
+    if unknown := applied - {each.name for each in Migration.load_directory(str(database.MIGRATIONS))}:
+        raise BackupError(f"{path} was made by a newer version ({max(unknown)}): install that version first.")
+
+
+def stamp() -> str:
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+
+
+def key_is_the_same() -> bool:
+    """The log's end was signed with the key that is used here."""
+    with database.connection():
+        head = LogHead.get()
+        return seals.mark(head) == head.mark
+
+
+def _must_be_sqlite() -> None:
+    if (engine := database.engine()) != "sqlite":
+        raise BackupError(f"This is for SQLite. The accounts are on another engine: back it up with its own {TOOLS[engine]}.")
+
+
+def _url(path: Path) -> str:
+    return f"sqlite:///{quote(str(path))}"
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The whole database as it is at one moment, by SQLite's own backup; in one step, so that writers cannot make it begin anew."""
+    if not source.is_file():
+        raise FileNotFoundError(f"there is no database {source}")
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(source, timeout=database.BUSY_MS / 1000)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+        new.execute("PRAGMA journal_mode = DELETE")
+        if new.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("the database is damaged")
+    with open(target, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _prepare(source: Path, draft: Path, given: dict[str, int]) -> None:
+    """The copy that will be the database: brought up to this version, with nobody signed in, and saying so in its log."""
+    _remove(draft)
+    _copy(source, draft)
+    database.bind(_url(draft))
+    database.migrate()
+    with database.connection(), database.transaction():
+        ended = sum(table.delete().execute() for table in (Session, Login, Link))
+        _skip_numbers(given)
+        changes.record(Kind.RESTORED_BACKUP, by=COMMAND_LINE, accounts=ended)
+    database.forget_connections()
+    for suffix in AFTER[1:]:
+        _remove_one(draft, suffix)
+
+
+def _numbers(place: Path) -> dict[str, int]:
+    """The highest numbers that the database in use has given, as far as it can be read."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{place.resolve().as_uri()}?mode=ro", uri=True)) as found:
+        return dict(found.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    return {}
+
+
+def _skip_numbers(given: dict[str, int]) -> None:
+    """Accounts go on after the highest number ever given, logins far beyond, for their numbers stand in tokens that are still out there."""
+    for table in ("account", "login"):
+        sql = "INSERT INTO sqlite_sequence(name, seq) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)"
+        database.proxy.obj.execute_sql(sql, (table, table))
+        beyond = SKIPPED_NUMBERS if table == "login" else 0
+        sql = "UPDATE sqlite_sequence SET seq = max(seq, ?) + ? WHERE name = ?"
+        database.proxy.obj.execute_sql(sql, (given.get(table, 0), beyond, table))
+
+
+def _put_aside(place: Path) -> Path | None:
+    """Keep the old database under another name. Its name is given away only by the rename that follows: there is one at any moment."""
+    if not place.exists():
+        return None
+    with suppress(sqlite3.Error), closing(sqlite3.connect(place)) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    kept = place.with_name(f"{place.name}.before-{stamp()}-{secrets.token_hex(2)}")
+    os.link(place, kept)
+    for suffix in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.rename(f"{place}{suffix}", f"{kept}{suffix}")
+    return kept
+
+
+def _remove(database_file: Path) -> None:
+    for suffix in AFTER:
+        _remove_one(database_file, suffix)
+
+
+def _remove_one(path: Path, suffix: str) -> None:
+    path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

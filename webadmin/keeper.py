@@ -1,0 +1,106 @@
+"""Work by the clock: forget what is old, write the log's head to the server's log, make backups.
+
+A thread in each web process looks once a minute; a row in the store says what is due, and whoever moves its time on does the work: one
+of all processes and machines. Three periodic tasks that may be late by a minute need no queue and no process of their own, so no job
+library.
+"""
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from webadmin import backups, database, logs, reserve
+from webadmin.accounts import expiry, verification
+from webadmin.accounts.models import LONGEST_TEXT, Job
+from webadmin.settings import Settings
+
+LOOK_SECONDS = 60
+MINUTE = 60_000
+HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
+AGAIN = 10 * MINUTE      # after a failure
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """`work` is done every so many milliseconds and returns what came of it, in a few words."""
+
+    name: str
+    every: int
+    work: Callable[[], str]
+
+
+def start(settings: Settings) -> None:
+    """Look after the store from now on, until the process ends."""
+    threading.Thread(target=_look_after, args=(settings,), name="keeper", daemon=True).start()
+
+
+def tasks(settings: Settings) -> list[Task]:
+    found = [Task("expiry", HOUR, lambda: _expiry(settings)), Task("log head", DAY, _head)]
+    if settings.backup_hours and database.engine() == "sqlite":
+        found.append(Task("backup", settings.backup_hours * HOUR, lambda: _backup(settings)))
+    return found
+
+
+def run_due(settings: Settings) -> list[str]:
+    """Do what is due and nobody else does. Returns the names of the tasks done."""
+    return [task.name for task in tasks(settings) if _is_due(task) and _claim(task) and _do(task)]
+
+
+def _look_after(settings: Settings) -> None:
+    waiting = threading.Event()      # as time.sleep, which fails where the clock is a made-up one
+    while not waiting.wait(LOOK_SECONDS * random.uniform(0.2, 1)):
+        try:
+            reserve.keep(settings.data)
+            with database.connection():
+                run_due(settings)
+        except Exception:
+            log.exception("the work by the clock failed")
+
+
+def _is_due(task: Task) -> bool:
+    """A time far ahead was set by a clock that has been put back since."""
+    row, now = Job.get_or_none(Job.name == task.name), database.now()
+    return row is None or not now < row.due_at <= now + task.every + MINUTE
+
+
+def _claim(task: Task) -> bool:
+    with database.transaction():
+        database.insert_once(Job.insert(name=task.name), Job.name)
+        now = database.now()
+        free = (Job.due_at <= now) | (Job.due_at > now + task.every + MINUTE)      # clocks of several machines differ a little
+        return Job.update(due_at=now + task.every, ran_at=now, outcome="running").where((Job.name == task.name) & free).execute() == 1
+
+
+def _do(task: Task) -> bool:
+    outcome, due_at = "", database.now() + task.every
+    try:
+        outcome = task.work()
+    except Exception as wrong:
+        outcome, due_at = f"failed: {wrong}", database.now() + min(AGAIN, task.every)
+        log.error("%s failed", task.name, exc_info=wrong)
+    with database.transaction():
+        Job.update(outcome=outcome[:LONGEST_TEXT], due_at=due_at).where(Job.name == task.name).execute()
+    return True
+
+
+def _expiry(settings: Settings) -> str:
+    removed = expiry.remove_old(log_days=settings.log_days)
+    if removed:
+        logs.write("expired", **removed)
+    return ", ".join(f"{count} {name}" for name, count in removed.items()) or "nothing was old"
+
+
+def _head() -> str:
+    """In another place than the database, this line proves what the log was on this day (flask --app webadmin verify-log --head ...)."""
+    head = verification.head()
+    logs.write("log-head", head=head)
+    return head
+
+
+def _backup(settings: Settings) -> str:
+    return backups.make_scheduled(settings.data / "backups", settings.backup_days).name

@@ -1,0 +1,70 @@
+"""`flask --app webadmin ...`: what keeps the store whole: verify-log, backup, restore, free-reserve."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+
+from webadmin import backups, reserve, start
+from webadmin.accounts import verification
+from webadmin.settings import Settings
+
+SHOWN_PURGES = 20
+
+
+def init(app: Flask) -> None:
+    for command in (verify_log, backup, restore, free_reserve):
+        app.cli.add_command(command)
+
+
+@click.command("verify-log")
+@click.option("--head", default="", metavar="NUMBER:SEAL", help="A head from the server's log: is it still so up to there?")
+def verify_log(head: str) -> None:
+    """Check every entry of the log; name the first that was edited, removed, swapped or cut off."""
+    try:
+        start.open_store(_settings())
+        verdict = verification.verify(head)
+    except (ValueError, start.StartError) as wrong:
+        raise click.ClickException(str(wrong)) from None
+    for purge, count in list(verdict.blanked.items())[:SHOWN_PURGES]:
+        click.echo(f"{count} blanked by change {purge}")
+    if verdict.trouble:
+        raise click.ClickException(verdict.trouble)
+    click.echo(f"{verdict.entries} entries, from {verdict.first} on, are as they were written. Head: {verdict.head}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write a backup of the database to FILE, while servers run. The keys are not in it: copy their folder once, elsewhere."""
+    try:
+        backups.make(file.absolute())
+    except backups.BackupError as wrong:
+        raise click.ClickException(str(wrong)) from None
+    click.echo(f"{file}: {file.stat().st_size:,} bytes. The keys are not in it: {_settings().keys}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(file: Path) -> None:
+    """Put the backup FILE in the place of the database. No server may run; the old database is kept beside; everybody is signed out."""
+    try:
+        kept = backups.restore(file.absolute())
+    except backups.BackupError as wrong:
+        raise click.ClickException(str(wrong)) from None
+    click.echo(f"{file} is the database now, and everybody is signed out." + (f" The old one: {kept}" if kept else ""))
+    if not backups.key_is_the_same():
+        click.echo("The keys here are not those of the backup: API tokens open nothing, and the log cannot be verified.", err=True)
+
+
+@click.command("free-reserve")
+def free_reserve() -> None:
+    """Give back the 8 MB that were kept for the day the disk is full."""
+    freed = reserve.free(_settings().data)
+    click.echo("8 MB are free again. Make room soon: the reserve is kept anew once there is." if freed else "There is no reserve.")
+
+
+def _settings() -> Settings:
+    chosen: Settings = current_app.config["SETTINGS"]
+    return chosen

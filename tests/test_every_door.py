@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Script, basic, every_engine
+from tests.api.conftest import Script, basic, every_engine, named
 from tests.conftest import BROWSER, PASSWORD, again
 from tests.visitor import Visitor
 from webadmin.accounts import keys, tokens, users
@@ -28,10 +28,12 @@ class Doors:
         mine, call = self.ada.id, self.script.call
         v1 = call("GET", "/api/v1/users", bearer=self.script.v1("ada")["access_token"], status=200).json["Users"]
         cookie = call("GET", "/api/v1/user", bearer=self.script.cookie("ada"), status=200).json["data"]["data"]
-        found = {"v2": [name for name in call("GET", "/api/v2/users", as_="ada", status=200).json["users"] if name != "ada"],
-                 "v1": [(each["user_name"], each["login"]) for each in v1 if each["id_user"] != mine],
-                 "cookie": [(each["name"], each["email"]) for each in cookie if each["_id"] != self.ada.object_id],
-                 "mass": [each["email"] for each in call("GET", "/user", bearer=self.token, status=200).json["data"] if each["uid"] != mine]}
+        found = {
+            "v2": [name for name in call("GET", "/api/v2/users", as_="ada", status=200).json["users"] if name != "ada"],
+            "v1": [(each["user_name"], each["login"]) for each in v1 if each["id_user"] != mine],
+            "cookie": [(each["name"], each["email"]) for each in cookie if each["_id"] != self.ada.object_id],
+            "mass": [each["email"] for each in call("GET", "/user", bearer=self.token, status=200).json["data"] if each["uid"] != mine],
+        }
         assert all(len(each) <= 1 for each in found.values())
         return {door: each[0] if each else None for door, each in found.items()}
 
@@ -63,13 +65,20 @@ def script(desk: Visitor) -> Script:
 @every_engine
 def test_one_account_is_one_account(doors: Doors, desk, ada, engine):
     call = doors.script.call
-    made = call("POST", "/api/v1/register", body={"user_name": "Jose", "login": "thecaasantos", "password": FIRST, "user_role": 1}, status=201)
+    made = call(
+        "POST", "/api/v1/register", body={"user_name": "Jose", "login": "thecaasantos", "password": FIRST, "user_role": 1}, status=201
+    )
     number = made.json["User"]["id_user"]
     assert doors.shown() == {"v2": "thecaasantos", "v1": ("Jose", "thecaasantos"), "cookie": ("Jose", None), "mass": None}
     assert doors.opened_by("thecaasantos", FIRST) == EVERY
 
     desk.fill(f"/users/{number}/edit", username="jose", display_name="José Santos", email="jose@example.com")
-    assert doors.shown() == {"v2": "jose", "v1": ("José Santos", "jose"), "cookie": ("José Santos", "jose@example.com"), "mass": "jose@example.com"}
+    assert doors.shown() == {
+        "v2": "jose",
+        "v1": ("José Santos", "jose"),
+        "cookie": ("José Santos", "jose@example.com"),
+        "mass": "jose@example.com",
+    }
     assert doors.opened_by("thecaasantos", FIRST) == set()
     assert doors.opened_by("jose", FIRST) == doors.opened_by("jose@example.com", FIRST) == EVERY
     pair, chirpy, cookie = doors.script.v1("jose", FIRST), doors.script.chirpy("jose", FIRST), doors.script.cookie("jose", FIRST)
@@ -95,7 +104,12 @@ def test_one_account_is_one_account(doors: Doors, desk, ada, engine):
     call("POST", "/api/users", body={"email": "js@example.com", "password": FIRST}, status=409)
 
     desk.post(f"/users/{number}/restore")
-    assert doors.shown() == {"v2": "jose", "v1": ("José Santos", "jose"), "cookie": ("José Santos", "js@example.com"), "mass": "js@example.com"}
+    assert doors.shown() == {
+        "v2": "jose",
+        "v1": ("José Santos", "jose"),
+        "cookie": ("José Santos", "js@example.com"),
+        "mass": "js@example.com",
+    }
     assert doors.opened_by("js@example.com", SECOND) == EVERY
     call("POST", "/api/refresh", bearer=chirpy["refresh_token"], status=401)      # old tokens stay dead
 
@@ -109,12 +123,16 @@ def test_one_account_is_one_account(doors: Doors, desk, ada, engine):
 
 
 def test_the_log_says_through_which_door(doors: Doors, ada):
-    test_doors = {"v1": lambda: doors.script.v1("ada"), "chirpy": lambda: doors.script.chirpy("ada"), "cookie": lambda: doors.script.cookie("ada"),
-                  "v2": lambda: doors.script.call("GET", "/api/v2/users", as_="ada", status=200)}
+    test_doors = {
+        "v1": lambda: doors.script.v1("ada"),
+        "chirpy": lambda: doors.script.chirpy("ada"),
+        "cookie": lambda: doors.script.cookie("ada"),
+        "v2": lambda: doors.script.call("GET", "/api/v2/users", as_="ada", status=200),
+    }
     for knock in test_doors.values():
         knock()
-    named = {row.door for row in Change.select().where(Change.kind == "signed-in")}
-    assert named == {"browser", "API v1", "Chirpy API", "cookie API", "API v2"}
+    opened = {row.door for row in Change.select().where(Change.kind == "signed-in")}
+    assert opened == {"browser", "API v1", "Chirpy API", "cookie API", "API v2"}
 
 
 # Each way to choose a password: for a new account (bob12345 would be its own name), or for bob.
@@ -124,17 +142,26 @@ PASSWORD_DOORS: dict[str, Chooser] = {
     "v2 create": lambda doors, word: _status(doors, "POST", "/api/v2/users/bob2", {"password": word}, as_="ada"),
     "v2 update": lambda doors, word: _status(doors, "PUT", "/api/v2/users/bob/update", {"password": word}, as_="ada"),
     "chirpy create": lambda doors, word: _status(doors, "POST", "/api/users", {"email": "bob@example.org", "password": word}),
-    "chirpy update": lambda doors, word: _status(doors, "PUT", "/api/users", {"password": word}, bearer=doors.script.chirpy("bob")["token"]),
-    "cookie": lambda doors, word: _status(doors, "PATCH", "/api/v1/user/updatePassword", {"current": PASSWORD, "password": word, "confirm": word},
-                                          bearer=doors.script.cookie("bob")),
-    "mass sign-up": lambda doors, word: _status(doors, "POST", "/auth", {"user": "bob2", "pass": word, "fname": "", "lname": "", "email": "b@example.org"}),
+    "chirpy update": lambda doors, word: _status(
+        doors, "PUT", "/api/users", {"password": word}, bearer=doors.script.chirpy("bob")["token"]
+    ),
+    "cookie": lambda doors, word: _status(
+        doors,
+        "PATCH",
+        "/api/v1/user/updatePassword",
+        {"current": PASSWORD, "password": word, "confirm": word},
+        bearer=doors.script.cookie("bob"),
+    ),
+    "mass sign-up": lambda doors, word: _status(
+        doors, "POST", "/auth", {"user": "bob2", "pass": word, "fname": "", "lname": "", "email": "b@example.org"}
+    ),
     "mass update": lambda doors, word: _status(doors, "PUT", "/user", {"pass": word}, bearer=doors.token),
     "browser new": lambda doors, word: _page(doors, "/users/new", username="bob2", password=word),
-    "browser edit": lambda doors, word: _page(doors, f"/users/{users.named('bob').id}/edit", password=word),
+    "browser edit": lambda doors, word: _page(doors, f"/users/{named('bob').id}/edit", password=word),
 }
 
 
-def _status(doors: Doors, method: str, path: str, body: dict[str, Any], **who: str) -> int:
+def _status(doors: Doors, method: str, path: str, body: dict[str, Any], **who: Any) -> int:
     return int(doors.script.call(method, path, body=body, **who).status_code)
 
 
@@ -172,14 +199,19 @@ def test_the_last_administrator_stays_through_every_door(doors: Doors, desk, ada
 NAME_DOORS: dict[str, Callable[[Doors, str], int]] = {
     "v1": lambda doors, name: _status(doors, "POST", "/api/v1/register", {"login": name, "password": PASSWORD}),
     "v2": lambda doors, name: _status(doors, "POST", f"/api/v2/users/{name}", {"password": PASSWORD}, as_="ada"),
-    "mass": lambda doors, name: _status(doors, "POST", "/auth", {"user": name, "pass": PASSWORD, "fname": "", "lname": "", "email": "free@example.org"}),
+    "mass": lambda doors, name: _status(
+        doors, "POST", "/auth", {"user": name, "pass": PASSWORD, "fname": "", "lname": "", "email": "free@example.org"}
+    ),
     "browser": lambda doors, name: _page(doors, "/users/new", username=name, password=PASSWORD),
 }
 EMAIL_DOORS: dict[str, Callable[[Doors, str], int]] = {
-    "v1": NAME_DOORS["v1"], "v2": NAME_DOORS["v2"],
+    "v1": NAME_DOORS["v1"],
+    "v2": NAME_DOORS["v2"],
     "chirpy create": lambda doors, email: _status(doors, "POST", "/api/users", {"email": email, "password": PASSWORD}),
     "chirpy update": lambda doors, email: _status(doors, "PUT", "/api/users", {"email": email}, bearer=doors.script.chirpy("ada")["token"]),
-    "mass": lambda doors, email: _status(doors, "POST", "/auth", {"user": "free", "pass": PASSWORD, "fname": "", "lname": "", "email": email}),
+    "mass": lambda doors, email: _status(
+        doors, "POST", "/auth", {"user": "free", "pass": PASSWORD, "fname": "", "lname": "", "email": email}
+    ),
     "browser": lambda doors, email: _page(doors, "/users/new", username="free", email=email, password=PASSWORD),
 }
 TAKEN = (403, 409, 422)
@@ -216,7 +248,13 @@ def test_who_may_not_sign_in_may_not_through_any_door(doors: Doors, person, by_a
 
 def test_the_browsers_cookie_opens_no_contract_and_the_contracts_cookie_no_page(doors: Doors, desk, ada):
     key = desk.cookie()
-    for method, path in (("GET", "/api/v1/users"), ("GET", "/api/v2/users"), ("GET", "/user"), ("GET", "/api/v1/user"), ("PUT", "/api/users")):
+    for method, path in (
+        ("GET", "/api/v1/users"),
+        ("GET", "/api/v2/users"),
+        ("GET", "/user"),
+        ("GET", "/api/v1/user"),
+        ("PUT", "/api/users"),
+    ):
         assert desk.client.open(path, method=method).status_code == 401
         doors.script.call(method, path, bearer=key, status=(401, 422))
         doors.script.call(method, path, cookie=key, status=401)

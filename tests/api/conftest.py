@@ -239,11 +239,21 @@ class Served:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.address, self.log = f"http://127.0.0.1:{self.port}", folder / "log"
-        given = {"WEBADMIN_DATA": str(folder / "data"), "WEBADMIN_PORT": str(self.port), "WEBADMIN_TESTING": "1", "WEBADMIN_BCRYPT_COST": "4",
-                 "WEBADMIN_WORKERS": "1", "WEBADMIN_ADMIN_USERNAME": "ada", "WEBADMIN_ADMIN_PASSWORD": PASSWORD, **environment}
+        given = {
+            "WEBADMIN_DATA": str(folder / "data"),
+            "WEBADMIN_PORT": str(self.port),
+            "WEBADMIN_TESTING": "1",
+            "WEBADMIN_BCRYPT_COST": "4",
+            "WEBADMIN_WORKERS": "1",
+            "WEBADMIN_ADMIN_USERNAME": "ada",
+            "WEBADMIN_ADMIN_PASSWORD": PASSWORD,
+            **environment,
+        }
         known = {name: value for name, value in os.environ.items() if not name.startswith("WEBADMIN_")}
         with self.log.open("w") as log:
-            self.process = subprocess.Popen([sys.executable, str(ROOT / "run.py")], env=known | given, stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "run.py")], env=known | given, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout is not None and "ready" in self.process.stdout.readline(), self.log.read_text()
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:

@@ -104,7 +104,11 @@ def test_closed_sign_up_is_a_403(script: Script, ada, monkeypatch):
 
 
 def test_unknown_address_and_wrong_password_are_alike(script: Script, ada):
-    for body in ({"email": "ada@example.com", "password": "x"}, {"email": "no@example.com", "password": PASSWORD}, {"email": "", "password": ""}):
+    for body in (
+        {"email": "ada@example.com", "password": "x"},
+        {"email": "no@example.com", "password": PASSWORD},
+        {"email": "", "password": ""},
+    ):
         assert script.call("POST", "/api/login", body=body, status=401).json == {"error": "Incorrect email or password"}
 
 
@@ -125,7 +129,11 @@ def test_chirpy_red_is_shown_and_never_set(script: Script, person, ada):
 
 def test_every_bad_token_has_one_answer(script: Script, ada):
     pair, v1 = script.chirpy("ada"), script.v1("ada")
-    for method, path, good in (("PUT", "/api/users", "token"), ("POST", "/api/refresh", "refresh_token"), ("POST", "/api/revoke", "refresh_token")):
+    for method, path, good in (
+        ("PUT", "/api/users", "token"),
+        ("POST", "/api/refresh", "refresh_token"),
+        ("POST", "/api/revoke", "refresh_token"),
+    ):
         others = [value for name, value in pair.items() if name in ("token", "refresh_token") and name != good]
         for token in (None, "", "x", "x" * 9000, *others, v1["access_token"], v1["refresh_token"], script.cookie("ada")):
             assert script.call(method, path, bearer=token, body={"email": "ada@example.com"}, status=401).json == BAD_TOKEN

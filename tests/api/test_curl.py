@@ -37,7 +37,7 @@ def bearer(token: str) -> tuple[str, str]:
 
 def test_users_v2_basic(curl: Curl):
     usual = ("-H", "Content-Type: application/json", "-H", "cache-control: no-cache", "-u", f"ada:{PASSWORD}")
-    secrets = '{\n\t"password": "%s",\n\t"token": "<your_new_token>"\n}' % NEW_PASSWORD
+    secrets = f'{{\n\t"password": "{NEW_PASSWORD}",\n\t"token": "<your_new_token>"\n}}'
     status, made = curl("POST", "/api/v2/users/test123", *usual, data=secrets)
     assert status == 200 and list(made) == ["user_name", "password", "token"]
     assert curl("POST", "/api/v2/users/test123", *usual, data=secrets) == (403, {"user_exists": True})
@@ -100,12 +100,17 @@ def test_user_v1_cookie(curl: Curl, tmp_path):
 
 def test_user_mass(curl: Curl):
     adam = json.dumps({"user": "SickIGN", "pass": NEW_PASSWORD, "fname": "Adam", "lname": "Todd", "email": "todda@rpi.edu"})
-    assert curl("POST", "/user", "-L", "--post301", data=adam, *("-H", "Content-Type: application/json"))[0] == 201      # 308 keeps method and body
+    assert (
+        curl("POST", "/user", "-L", "-H", "Content-Type: application/json", data=adam)[0] == 201
+    )  # 308 keeps method and body
     token = curl("POST", "/api/login", data=json.dumps({"email": "ada", "password": PASSWORD}))[1]["token"]
     status, listed = curl("GET", f"/user?page=0&token={token}")
     assert (status, listed) == (200, {"message": "Success", "data": [{"uid": 1, "email": None}, {"uid": 2, "email": "todda@rpi.edu"}]})
     assert curl("GET", "/user") == (401, {"message": "You do not have permission to access this resource"})
-    assert curl("PUT", "/user", "-d", f"token={token}", "-d", "fname=Adam", "-d", "lname=Todd") == (200, {"message": "Data successfully updated"})
+    assert curl("PUT", "/user", "-d", f"token={token}", "-d", "fname=Adam", "-d", "lname=Todd") == (
+        200,
+        {"message": "Data successfully updated"},
+    )
     assert curl("PUT", "/user") == (401, {"message": "You do not have permission to perform this action"})
     assert curl("DELETE", f"/user?token={token}") == (200, {"message": "Accounts sucessfully deleted"})
     assert curl("DELETE", "/user") == (401, {"message": "You do not have permission to perform this action"})
@@ -113,12 +118,19 @@ def test_user_mass(curl: Curl):
 
 def test_large_and_chunked_bodies_and_methods_over_the_wire(curl: Curl, served: Served, tmp_path):
     (tmp_path / "large").write_bytes(b" " * 65_537)
-    for path, key in (("/api/v2/users/eve", "body_too_large"), ("/api/v1/login", "msg"), ("/api/login", "error"), ("/api/v1/user/login", "message"),
-                      ("/auth", "message")):
+    for path, key in (
+        ("/api/v2/users/eve", "body_too_large"),
+        ("/api/v1/login", "msg"),
+        ("/api/login", "error"),
+        ("/api/v1/user/login", "message"),
+        ("/auth", "message"),
+    ):
         for options in ((), ("-H", "Transfer-Encoding: chunked")):
             status, answer = curl("POST", path, "-H", "Expect:", *options, "--data-binary", f"@{tmp_path / 'large'}")
             assert status == 413 and key in answer
-    assert curl("POST", "/api/v1/login", "-H", "Transfer-Encoding: chunked", data=json.dumps({"login": "ada", "password": PASSWORD}))[0] == 200
+    assert (
+        curl("POST", "/api/v1/login", "-H", "Transfer-Encoding: chunked", data=json.dumps({"login": "ada", "password": PASSWORD}))[0] == 200
+    )
     assert curl("GET", "/api/v1/users", "-H", "Host: a b")[0] == 400
 
 

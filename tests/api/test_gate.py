@@ -26,7 +26,10 @@ SIGN_INS: dict[str, Callable[[str, str], dict[str, Any]]] = {
 REGISTRATIONS: dict[str, Callable[[str], dict[str, Any]]] = {
     "v1": lambda name: {"path": "/api/v1/register", "body": {"login": name, "password": NEW_PASSWORD}},
     "chirpy": lambda name: {"path": "/api/users", "body": {"email": f"{name}@example.com", "password": NEW_PASSWORD}},
-    "mass": lambda name: {"path": "/auth", "body": {"user": name, "pass": NEW_PASSWORD, "fname": "", "lname": "", "email": f"{name}@example.com"}},
+    "mass": lambda name: {
+        "path": "/auth",
+        "body": {"user": name, "pass": NEW_PASSWORD, "fname": "", "lname": "", "email": f"{name}@example.com"},
+    },
 }
 TOO_MANY: dict[str, Callable[[Any], bool]] = {
     "users_v2_basic": lambda body: body == {"too_many_requests": True}, "users_v1_jwt": lambda body: set(body) == {"msg"},
@@ -43,7 +46,7 @@ def test_one_counter_over_all_doors_and_the_browser(script: Script, app, ada, bo
     token = script.cookie("bob")
     for door in [*SIGN_INS, *SIGN_INS]:
         assert sign_in(script, door, "bob", "wrong").status_code == 401
-    change = {"method": "PATCH", "path": "/api/v1/user/updatePassword", "bearer": token,
+    change: dict[str, Any] = {"method": "PATCH", "path": "/api/v1/user/updatePassword", "bearer": token,
               "body": {"current": "wrong", "password": NEW_PASSWORD, "confirm": NEW_PASSWORD}}
     script.call(**change, status=401)
     Visitor(app, "192.0.2.7").fill("/login", status=403, name="bob@example.com", password="wrong")
@@ -97,7 +100,10 @@ def test_unknown_wrong_disabled_deleted_and_over_are_the_same_answer(script: Scr
     person("right")
     answers = [sign_in(script, door, name, password) for name, password in (
         ("nobody", PASSWORD), ("right", "wrong"), ("disabled", PASSWORD), ("deleted", PASSWORD), ("over", PASSWORD), ("right", "x" * 200))]
-    told = [(each.status, each.data, sorted((name, value) for name, value in each.headers if name not in ("X-Request-Id", "Date"))) for each in answers]
+    told = [
+        (each.status, each.data, sorted((name, value) for name, value in each.headers if name not in ("X-Request-Id", "Date")))
+        for each in answers
+    ]
     assert answers[0].status_code == 401 and [each for each in told if each != told[0]] == []
 
 
@@ -176,8 +182,15 @@ def test_basic_from_a_browser_needs_json_and_this_site(script: Script, ada, bob)
 
 @every_engine
 def test_nothing_works_before_the_first_administrator(script: Script, bob, engine):
-    for method, path in [*all_routes(), ("GET", "/api/v1/x"), ("GET", "/api/v2/x"), ("GET", "/api/x"), ("GET", "/api/v1/user/x"), ("PUT", "/auth"),
-                         ("DELETE", "/api/login")]:
+    for method, path in [
+        *all_routes(),
+        ("GET", "/api/v1/x"),
+        ("GET", "/api/v2/x"),
+        ("GET", "/api/x"),
+        ("GET", "/api/v1/user/x"),
+        ("PUT", "/auth"),
+        ("DELETE", "/api/login"),
+    ]:
         answer = script.call(method, path, as_="bob", body={}, status=503)
         assert int(answer.headers["Retry-After"]) >= 1 and "Set-Cookie" not in answer.headers
     assert Account.select().count() == 1
@@ -216,7 +229,9 @@ def test_every_http_failure_has_the_contracts_shape(script: Script, ada, monkeyp
 def test_no_other_site_may_read_an_answer(script: Script, ada):
     for method, path in all_routes():
         for asked in (method, "OPTIONS"):
-            answer = script.client.open(path, method=asked, headers={"Origin": "https://evil.example", "Access-Control-Request-Method": method})
+            answer = script.client.open(
+                path, method=asked, headers={"Origin": "https://evil.example", "Access-Control-Request-Method": method}
+            )
             assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
 
 

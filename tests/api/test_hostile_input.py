@@ -35,28 +35,97 @@ DOORS = {
     "v2 update": Door("PUT", "/api/v2/users/bob/update", {"password": NEW_PASSWORD, "token": TOKEN}, "basic"),
     "v2 patch": Door("PATCH", "/api/v2/users/bob/update", {"password": NEW_PASSWORD, "token": TOKEN}, "basic"),
     "v2 refresh": Door("POST", "/api/v2/users/bob/refresh", {}, "basic", optional=True),
-    "v1 register": Door("POST", "/api/v1/register", {"login": "eve", "password": NEW_PASSWORD, "user_name": "Eve", "user_role": 1}, good=201),
+    "v1 register": Door(
+        "POST", "/api/v1/register", {"login": "eve", "password": NEW_PASSWORD, "user_name": "Eve", "user_role": 1}, good=201
+    ),
     "v1 login": Door("POST", "/api/v1/login", {"login": "bob", "password": PASSWORD}),
     "chirpy create": Door("POST", "/api/users", {"email": "eve@example.com", "password": NEW_PASSWORD}, good=201),
     "chirpy login": Door("POST", "/api/login", {"email": "bob", "password": PASSWORD}),
     "chirpy update": Door("PUT", "/api/users", {"email": "bob2@example.com", "password": NEW_PASSWORD}, "chirpy"),
     "cookie login": Door("POST", "/api/v1/user/login", {"name": "bob", "password": PASSWORD}),
-    "cookie password": Door("PATCH", "/api/v1/user/updatePassword",
-                            {"current": PASSWORD, "password": NEW_PASSWORD, "confirm": NEW_PASSWORD}, "cookie"),
+    "cookie password": Door(
+        "PATCH", "/api/v1/user/updatePassword", {"current": PASSWORD, "password": NEW_PASSWORD, "confirm": NEW_PASSWORD}, "cookie"
+    ),
     "mass update": Door("PUT", "/user", {"fname": "x", "lname": "y", "pass": NEW_PASSWORD}, "mass"),
-    "mass sign-up": Door("POST", "/auth", {"user": "eve", "pass": NEW_PASSWORD, "fname": "", "lname": "", "email": "eve@example.com"}, good=201),
+    "mass sign-up": Door(
+        "POST", "/auth", {"user": "eve", "pass": NEW_PASSWORD, "fname": "", "lname": "", "email": "eve@example.com"}, good=201
+    ),
 }
 # as in JSONTestSuite: what a parser must refuse
 BROKEN = [
-    b"", b" ", b"[", b"{", b"]", b"}", b'{"a"', b'{"a":', b'{"a":1', b'{"a":1,}', b"{,}", b"{'a':1}", b'{a:1}', b'{"a" 1}', b'{"a":1}}', b'{"a":1} x',
-    b'{"a":1}\x00', b'\x00{"a":1}', b'{"a":"\n"}', b'{"a":"\\x"}', b'{"a":"\\u12"}', b'{"a":"\\"}', b'{"a":tru}', b'{"a":True}', b'{"a":nul}',
-    b'{"a":NaN}', b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":01}', b'{"a":-}', b'{"a":1.}', b'{"a":.1}', b'{"a":1e}', b'{"a":0x1}', b'{"a":+1}',
-    b'{"a":1_0}', b'{"a":/**/1}', b'{"a":1}//', b'{"a":"\xff"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\xc0\x80"}', b'{"\xe9":1}', b"\xef\xbb\xbf{}",
-    b"\xef\xbb\xbf" + b'{"a":1}', b"\xff\xfe{\x00}\x00", b"null", b"true", b"1", b'"a"', b'""', b"[]", b"[{}]", b"1.5", b"{}{}", b"a=b",
+    b"",
+    b" ",
+    b"[",
+    b"{",
+    b"]",
+    b"}",
+    b'{"a"',
+    b'{"a":',
+    b'{"a":1',
+    b'{"a":1,}',
+    b"{,}",
+    b"{'a':1}",
+    b"{a:1}",
+    b'{"a" 1}',
+    b'{"a":1}}',
+    b'{"a":1} x',
+    b'{"a":1}\x00',
+    b'\x00{"a":1}',
+    b'{"a":"\n"}',
+    b'{"a":"\\x"}',
+    b'{"a":"\\u12"}',
+    b'{"a":"\\"}',
+    b'{"a":tru}',
+    b'{"a":True}',
+    b'{"a":nul}',
+    b'{"a":NaN}',
+    b'{"a":Infinity}',
+    b'{"a":-Infinity}',
+    b'{"a":01}',
+    b'{"a":-}',
+    b'{"a":1.}',
+    b'{"a":.1}',
+    b'{"a":1e}',
+    b'{"a":0x1}',
+    b'{"a":+1}',
+    b'{"a":1_0}',
+    b'{"a":/**/1}',
+    b'{"a":1}//',
+    b'{"a":"\xff"}',
+    b'{"a":"\xed\xa0\x80"}',
+    b'{"a":"\xc0\x80"}',
+    b'{"\xe9":1}',
+    b"\xef\xbb\xbf{}",
+    b"\xef\xbb\xbf" + b'{"a":1}',
+    b"\xff\xfe{\x00}\x00",
+    b"null",
+    b"true",
+    b"1",
+    b'"a"',
+    b'""',
+    b"[]",
+    b"[{}]",
+    b"1.5",
+    b"{}{}",
+    b"a=b",
     # what a parser may take, and this one refuses
-    b'{"a":1,"a":1}', b'{"a":{"b":1,"b":2}}', b'{"a":[{"b":1,"b":2}]}', b'{"a":"\\ud800"}', b'{"\\udfff":1}', b'{"a":["\\udc00\\ud800"]}',
-    b'{"a":1e400}', b'{"a":-1e400}', b'{"a":9223372036854775808}', b'{"a":1000000000000000000}', b'{"a":1e18}', b'{"a":' + b"9" * 5000 + b"}",
-    b'{"a":[1e20]}', b"[" * 50_000, b'{"a":' + b"[" * 40 + b"]" * 40 + b"}", b'{"a":' * 33 + b"1" + b"}" * 33]
+    b'{"a":1,"a":1}',
+    b'{"a":{"b":1,"b":2}}',
+    b'{"a":[{"b":1,"b":2}]}',
+    b'{"a":"\\ud800"}',
+    b'{"\\udfff":1}',
+    b'{"a":["\\udc00\\ud800"]}',
+    b'{"a":1e400}',
+    b'{"a":-1e400}',
+    b'{"a":9223372036854775808}',
+    b'{"a":1000000000000000000}',
+    b'{"a":1e18}',
+    b'{"a":' + b"9" * 5000 + b"}",
+    b'{"a":[1e20]}',
+    b"[" * 50_000,
+    b'{"a":' + b"[" * 40 + b"]" * 40 + b"}",
+    b'{"a":' * 33 + b"1" + b"}" * 33,
+]
 # valid JSON below a key that no contract names
 FINE = [0, -0.0, 1e-400, 999999999999999999, "\0", "\U0001f600", "\u2028", None, [], {}, [[[]]], {"": ""}, "x" * 5000, [None] * 500]
 EXTRA = {"role": "admin", "is_admin": True, "exists": False, "id": 1, "_id": "x", "password_hash": "x", "is_chirpy_red": True, "orgs": [1],
@@ -86,7 +155,13 @@ def unchanged() -> list[dict[str, Any]]:
 
 
 def test_every_route_that_reads_a_body_is_tried():
-    unread = {("POST", "/api/v1/refresh"), ("POST", "/api/refresh"), ("POST", "/api/revoke"), ("POST", "/user"), ("POST", "/api/v1/user/logout")}
+    unread = {
+        ("POST", "/api/v1/refresh"),
+        ("POST", "/api/refresh"),
+        ("POST", "/api/revoke"),
+        ("POST", "/user"),
+        ("POST", "/api/v1/user/logout"),
+    }
     tried = {(door.method, door.path.replace("eve", "bob")) for door in DOORS.values()}
     assert {route for route in all_routes() if route[0] not in ("GET", "DELETE")} == tried | unread
 
@@ -131,7 +206,13 @@ def test_what_no_contract_names_is_ignored_and_never_written(door, knock):
     found = named("eve") or named("eve@example.com") or named("bob")
     after = row(found)
     assert (after["role"], after["is_chirpy_red"], after["active"], after["deleted_at"]) == (1, False, True, None)
-    assert after["id"] > 1 and len(after["object_id"]) == 24 and after["version"] < 9 and after["created_at"] > 1 and "x" != after["password_hash"]
+    assert (
+        after["id"] > 1
+        and len(after["object_id"]) == 24
+        and after["version"] < 9
+        and after["created_at"] > 1
+        and after["password_hash"] != "x"
+    )
     assert answer.status_code == door.good and Account.select().where(Account.role == 2).count() == 1
 
 
@@ -156,7 +237,14 @@ def test_a_form_is_small_too(script: Script, ada, api_token):
         for kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
             script.call("POST", "/auth", data=data, content_type=kind, status=(400, 413))
             script.call("PUT", f"/user?token={token}", data=data, content_type=kind, status=(400, 413))
-    for body in (b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="user"\r\n\r\nx', b"\xff=\xff&user=%ff", b"user=%00", b"%"):
+    for body in (
+        b"--x",
+        b"--x\r\n\r\n",
+        b'--x\r\nContent-Disposition: form-data; name="user"\r\n\r\nx',
+        b"\xff=\xff&user=%ff",
+        b"user=%00",
+        b"%",
+    ):
         for kind in ("multipart/form-data; boundary=x", "multipart/form-data", "application/x-www-form-urlencoded"):
             script.call("POST", "/auth", body=body, headers={"Content-Type": kind}, status=400)
             script.call("PUT", f"/user?token={token}", body=body, headers={"Content-Type": kind}, status=400)
@@ -180,7 +268,17 @@ def test_an_odd_id_is_a_404(script: Script, admin, bob):
 def test_the_words_of_an_address_hold_no_column(script: Script, ada, bob, api_token):
     token = api_token(ada)
     whole = script.call("GET", f"/user?token={token}").json
-    for words in ("sort=password", "password__startswith=a", "filter=1", "q=bob", "order=desc", "limit=1", "fields=password_hash", "page=0;drop", ""):
+    for words in (
+        "sort=password",
+        "password__startswith=a",
+        "filter=1",
+        "q=bob",
+        "order=desc",
+        "limit=1",
+        "fields=password_hash",
+        "page=0;drop",
+        "",
+    ):
         answer = script.call("GET", f"/user?{words}&token={token}")
         assert answer.status_code == 400 if words.startswith("page") else answer.json == whole
 
@@ -207,22 +305,79 @@ def test_405_names_exactly_the_files_methods(script: Script, ada):
         assert set(script.call("OPTIONS", path, status=200).headers["Allow"].split(", ")) == allowed
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - mine:
             answer = script.call(method, path, status=405)
-            assert set(answer.headers["Allow"].split(", ")) == allowed and answer.content_type.startswith("application/json"), (method, path)
+            assert set(answer.headers["Allow"].split(", ")) == allowed and answer.content_type.startswith("application/json"), (
+                method,
+                path,
+            )
 
 
 def test_unknown_paths_are_answered_by_who_owns_them(script: Script, ada):
     shapes = {"users_v2_basic": {"not_found"}, "users_v1_jwt": {"msg"}, "chirpy_users": {"error"}, "user_v1_cookie": {"status", "message"}}
-    for path in ("/api/v2/x", "/api/v2/", "/api/v1/x", "/api/v1/", "/api/v1/users/", "/api/v1/users/1/", "/api/v1/userx", "/api/x", "/api/", "/api/users/",
-                 "/api/v1/user/x", "/api/v1/user/login/", "/api/v3/users"):
+    for path in (
+        "/api/v2/x",
+        "/api/v2/",
+        "/api/v1/x",
+        "/api/v1/",
+        "/api/v1/users/",
+        "/api/v1/users/1/",
+        "/api/v1/userx",
+        "/api/x",
+        "/api/",
+        "/api/users/",
+        "/api/v1/user/x",
+        "/api/v1/user/login/",
+        "/api/v3/users",
+    ):
         assert set(script.call("GET", path, status=404).json) == shapes[owner(path)], path
     for path in ("/user/", "/auth/", "/users", "/api"):
         answer = script.client.get(path)
         assert answer.status_code in (404, 302, 303) and not answer.is_json, path
 
 
-NAUGHTY = ["undefined", "null", "NULL", "true", "<script>alert(1)</script>", "' OR 1=1 --", "\"", "`", "\\", "%s%n", "{{7*7}}", "${7*7}", "../../etc", "\u0301a",
-           "Ω≈ç√∫", "田中さん", "👩‍👩‍👧‍👦", "הָיְתָה", "ﷺ", "1;DROP TABLE account", "a\tb", "a\rb", "\ufeff", "\u200b", "\u202e", "\ue000", "\u0378", "a\u00a0b",
-           "ﬁ", "İ", "ß", "x" * 255, "x" * 256, " ", "", "\x7f", "\x85", "\u2028", "𝕿𝖍𝖊", "e\u0301", "Z̮̞̠͙͔ͅ", "\U000e0001"]
+NAUGHTY = [
+    "undefined",
+    "null",
+    "NULL",
+    "true",
+    "<script>alert(1)</script>",
+    "' OR 1=1 --",
+    '"',
+    "`",
+    "\\",
+    "%s%n",
+    "{{7*7}}",
+    "${7*7}",
+    "../../etc",
+    "\u0301a",
+    "Ω≈ç√∫",
+    "田中さん",
+    "👩‍👩‍👧‍👦",
+    "הָיְתָה",
+    "ﷺ",
+    "1;DROP TABLE account",
+    "a\tb",
+    "a\rb",
+    "\ufeff",
+    "\u200b",
+    "\u202e",
+    "\ue000",
+    "\u0378",
+    "a\u00a0b",
+    "ﬁ",
+    "İ",
+    "ß",
+    "x" * 255,
+    "x" * 256,
+    " ",
+    "",
+    "\x7f",
+    "\x85",
+    "\u2028",
+    "𝕿𝖍𝖊",
+    "e\u0301",
+    "Z̮̞̠͙͔ͅ",
+    "\U000e0001",
+]
 
 
 def test_naughty_strings_are_stored_as_they_are_or_refused(script: Script, ada):
@@ -236,7 +391,9 @@ def test_naughty_strings_are_stored_as_they_are_or_refused(script: Script, ada):
 
 
 def test_a_password_may_hold_anything_that_utf_8_carries(script: Script, ada):
-    for number, password in enumerate(["a\0b and more", "\x1b[0m\r\n\t tabs", "👩‍👩‍👧‍👦" * 4, "ü" * 100, "e\u0301" * 8, " " * 9 + "x", "a:b:c:d:e"]):
+    for number, password in enumerate(
+        ["a\0b and more", "\x1b[0m\r\n\t tabs", "👩‍👩‍👧‍👦" * 4, "ü" * 100, "e\u0301" * 8, " " * 9 + "x", "a:b:c:d:e"]
+    ):
         script.call("POST", "/api/v1/register", body={"login": f"eve{number}", "password": password}, status=201)
         script.v1(f"eve{number}", password)
         script.call("GET", f"/api/v2/users/eve{number}", as_=f"eve{number}", password=password, status=200)

@@ -35,9 +35,31 @@ def credentials(served: Served) -> dict[str, str]:
 def findings(served: Served, contract: str, folder: Path, *options: str) -> str:
     """What schemathesis says; empty where it is content."""
     done = subprocess.run(
-        [sys.executable, "-c", COMMAND, "--config-file", str(ROOT / "tests/api/schemathesis.toml"), "run", "--checks", "all", "--url", served.address,
-         "--max-examples", EXAMPLES, "--generation-database", "none", "--no-color", *options, str(FOLDER / f"{contract}.openapi.json")],
-        env=os.environ | credentials(served), cwd=folder, capture_output=True, text=True, timeout=3000)
+        [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "--config-file",
+            str(ROOT / "tests/api/schemathesis.toml"),
+            "run",
+            "--checks",
+            "all",
+            "--url",
+            served.address,
+            "--max-examples",
+            EXAMPLES,
+            "--generation-database",
+            "none",
+            "--no-color",
+            *options,
+            str(FOLDER / f"{contract}.openapi.json"),
+        ],
+        env=os.environ | credentials(served),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=3000,
+    )
     return "" if done.returncode == 0 else done.stdout[-6000:] + done.stderr[-2000:]
 
 

@@ -16,7 +16,8 @@ ROWS = 20_000
 MOST_BYTES = 4_000_000      # a list of 20,000 names alone would be more
 MANY = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
           INSERT INTO account (object_id, username, username_key, email, email_key, display_name, display_key, first_name, last_name, role,
-                               is_chirpy_red, epoch, version, active, must_change_password, last_signed_in_at, created_at, updated_at, search_text)
+                               is_chirpy_red, epoch, version, active, must_change_password, last_signed_in_at, created_at, updated_at,
+                               search_text)
           SELECT printf('%024x', n), 'user' || n, 'user' || n, 'user' || n || '@example.com', 'user' || n || '@example.com', 'User ' || n,
                  'user ' || n, '', '', 1, 0, 1, 1, 1, 0, 0, 1, 1, '' FROM numbers"""
 

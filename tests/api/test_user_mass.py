@@ -1,6 +1,8 @@
 """user_mass.md, example by example, and what contracts/README.md decides where it is silent."""
 from __future__ import annotations
 
+from typing import Any
+
 import bcrypt
 import pytest
 
@@ -37,9 +39,19 @@ def test_every_documented_request_has_its_documented_answer(script: Script, ada,
 
 def test_who_is_no_administrator_gets_the_documents_401(script: Script, ada, bob, api_token):
     before = all_rows()
-    for token in (None, "", "x", "x" * 9000, "a.b.c", api_token(bob), script.v1("ada")["refresh_token"], script.chirpy("ada")["refresh_token"]):
+    for token in (
+        None,
+        "",
+        "x",
+        "x" * 9000,
+        "a.b.c",
+        api_token(bob),
+        script.v1("ada")["refresh_token"],
+        script.chirpy("ada")["refresh_token"],
+    ):
         words = "" if token is None else f"?token={token}"[:8000]
-        for way in ({}, {"bearer": token}):
+        ways: list[dict[str, Any]] = [{}, {"bearer": token}]
+        for way in ways:
             path = words if not way else ""
             assert script.call("GET", f"/user{path}", status=401, **way).json == NO_ACCESS
             assert script.call("PUT", f"/user{path}", body={"fname": "x"}, status=401, **way).json == NO_PERMISSION
@@ -108,7 +120,8 @@ def test_sign_up_gives_a_token_of_an_hour(script: Script, ada):
 
 def test_sign_up_refuses_what_is_missing_taken_or_against_the_rules(script: Script, ada, bob, by_ada):
     for name in ADAM:
-        for value in (..., None, 5, [], {}):
+        values: list[Any] = [..., None, 5, [], {}]
+        for value in values:
             script.call("POST", "/auth", body={key: value if key == name else word for key, word in ADAM.items()
                                                if key != name or value is not ...}, status=400)
     for change in ({"user": ""}, {"email": ""}, {"pass": ""}, {"pass": "short"}, {"user": "a b"}, {"user": "x@rpi.edu"}, {"email": "x"},
@@ -195,7 +208,10 @@ def test_a_dry_run_changes_nothing(script: Script, ada, bob, api_token):
     before, written = all_rows(), Change.select().count()
     answer = script.call("PUT", f"/user?dry_run=1&token={token}", body={"lname": "x", "pass": NEW_PASSWORD, "fname": "y"}, status=200)
     assert answer.json == {"message": "Nothing was changed", "data": {"accounts": 2, "fields": ["pass", "fname", "lname"]}}
-    assert script.call("DELETE", f"/user?dry_run=1&token={token}", status=200).json == {"message": "Nothing was changed", "data": {"accounts": 1}}
+    assert script.call("DELETE", f"/user?dry_run=1&token={token}", status=200).json == {
+        "message": "Nothing was changed",
+        "data": {"accounts": 1},
+    }
     for word in ("true", "2", "", "01", "1&dry_run=1", "yes"):
         for method in ("PUT", "DELETE"):
             script.call(method, f"/user?dry_run={word}&token={token}", body={"fname": "x"}, status=400)

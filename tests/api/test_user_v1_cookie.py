@@ -16,7 +16,11 @@ USER = "/api/v1/user"
 CHANGE = {"current": PASSWORD, "password": NEW_PASSWORD, "confirm": NEW_PASSWORD}
 ANONYMOUS = {"status": "fail", "message": "You are not logged in. Please log in to get access."}
 FORBIDDEN = {"status": "fail", "message": "You do not have permission to perform this action"}
-WRONG_CURRENT = {"status": "fail", "error": {"statusCode": 401, "status": "fail", "isOperational": True}, "message": "Your current password is wrong."}
+WRONG_CURRENT = {
+    "status": "fail",
+    "error": {"statusCode": 401, "status": "fail", "isOperational": True},
+    "message": "Your current password is wrong.",
+}
 
 
 def cookie_of(answer: Any) -> str:
@@ -48,7 +52,9 @@ def test_every_documented_request_has_its_documented_answer(script: Script, ada,
 def test_the_cookie_is_strict_short_and_says_nothing(script: Script, ada):
     answer = script.call("POST", f"{USER}/login", body={"name": "ada@example.com", "password": PASSWORD}, status=200)
     parts = {part.strip() for part in answer.headers["Set-Cookie"].split(";")[1:]}
-    assert parts == {"HttpOnly", "SameSite=Strict", "Path=/api/v1/user", "Max-Age=86400"} | {part for part in parts if part.startswith("Expires=")}
+    assert parts == {"HttpOnly", "SameSite=Strict", "Path=/api/v1/user", "Max-Age=86400"} | {
+        part for part in parts if part.startswith("Expires=")
+    }
     found = claims(cookie_of(answer))
     assert set(found) == {"iss", "aud", "sub", "type", "jti", "iat", "nbf", "exp", "sid"} and found["exp"] - found["iat"] == 86_400
 
@@ -62,10 +68,15 @@ def test_the_cookie_is_secure_on_https(script: Script, app, ada, monkeypatch):
 
 def test_wrong_name_or_password_are_alike(script: Script, ada):
     for body in ({"name": "ada", "password": "x"}, {"name": "no", "password": PASSWORD}):
-        assert script.call("POST", f"{USER}/login", body=body, status=401).json == {"status": "fail", "message": "Incorrect name or password."}
+        assert script.call("POST", f"{USER}/login", body=body, status=401).json == {
+            "status": "fail",
+            "message": "Incorrect name or password.",
+        }
 
 
-@pytest.mark.parametrize("change", [{"current": None}, {"password": 5}, {"confirm": []}, {"current": ...}, {"password": ...}, {"confirm": ...}])
+@pytest.mark.parametrize(
+    "change", [{"current": None}, {"password": 5}, {"confirm": []}, {"current": ...}, {"password": ...}, {"confirm": ...}]
+)
 def test_a_new_password_needs_three_strings(script: Script, bob, ada, change):
     body = {name: value for name, value in {**CHANGE, **change}.items() if value is not ...}
     script.call("PATCH", f"{USER}/updatePassword", bearer=script.cookie("bob"), body=body, status=400)
@@ -74,10 +85,12 @@ def test_a_new_password_needs_three_strings(script: Script, bob, ada, change):
 def test_current_is_judged_first_then_confirm_then_the_rules(script: Script, bob, ada):
     token = script.cookie("bob")
     before = row(bob)["password_hash"]
-    for body, status, message in (({"current": "x", "password": "x", "confirm": "y"}, 401, WRONG_CURRENT["message"]),
-                                  ({"current": PASSWORD, "password": "x", "confirm": "y"}, 400, "Passwords are not the same."),
-                                  ({"current": PASSWORD, "password": "x", "confirm": "x"}, 400, "A password has at least 8 characters."),
-                                  ({"current": PASSWORD, "password": "bob12345", "confirm": "bob12345"}, 400, "This is the account's own name.")):
+    for body, status, message in (
+        ({"current": "x", "password": "x", "confirm": "y"}, 401, WRONG_CURRENT["message"]),
+        ({"current": PASSWORD, "password": "x", "confirm": "y"}, 400, "Passwords are not the same."),
+        ({"current": PASSWORD, "password": "x", "confirm": "x"}, 400, "A password has at least 8 characters."),
+        ({"current": PASSWORD, "password": "bob12345", "confirm": "bob12345"}, 400, "This is the account's own name."),
+    ):
         answer = script.call("PATCH", f"{USER}/updatePassword", bearer=token, body=body, status=status).json
         assert answer["status"] == "fail" and answer["message"].startswith(str(message))
     assert row(bob)["password_hash"] == before
@@ -115,9 +128,29 @@ def test_the_list_is_whole_or_a_page(script: Script, person, ada, bob):
     assert script.call("GET", f"{USER}/?limit=2", bearer=token).json["data"]["data"][1]["email"] is None
 
 
-@pytest.mark.parametrize("words", ["page=0", "page=-1", "page=01", "page=1e3", "page=１", "page=", "page=1.0", "page=%2B1", "page=1000000001",
-                                   "page=" + "9" * 5000, "limit=0", "limit=1001", "limit=x", "page=1&page=1", "limit=1&limit=1", "page=%00",
-                                   "page=%ff", "page= 1"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "page=0",
+        "page=-1",
+        "page=01",
+        "page=1e3",
+        "page=１",
+        "page=",
+        "page=1.0",
+        "page=%2B1",
+        "page=1000000001",
+        "page=" + "9" * 5000,
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "page=1&page=1",
+        "limit=1&limit=1",
+        "page=%00",
+        "page=%ff",
+        "page= 1",
+    ],
+)
 def test_page_and_limit_are_whole_numbers(script: Script, ada, words):
     assert script.call("GET", f"{USER}/?{words}", bearer=script.cookie("ada"), status=400).json["status"] == "fail"
 
@@ -160,7 +193,9 @@ def test_by_the_cookie_a_body_must_be_json(script: Script, ada):
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "application/jsonx"):
         for method, path in (("PATCH", "updatePassword"), ("POST", "logout")):
             script.call(method, f"{USER}/{path}", cookie=token, body=CHANGE, headers={"Content-Type": kind}, status=415)
-    script.call("PATCH", f"{USER}/updatePassword", bearer=token, body={**CHANGE, "current": "x"}, headers={"Content-Type": "text/plain"}, status=401)
+    script.call(
+        "PATCH", f"{USER}/updatePassword", bearer=token, body={**CHANGE, "current": "x"}, headers={"Content-Type": "text/plain"}, status=401
+    )
     script.call("GET", USER, cookie=token, status=200)
 
 
@@ -175,5 +210,7 @@ def test_current_counts_like_a_sign_in(script: Script, ada, bob):
 
 def test_an_account_without_an_address_has_a_null(script: Script, person, ada):
     person("eve")
-    assert script.call("POST", f"{USER}/login", body={"name": "eve", "password": PASSWORD}, status=200).json["data"]["user"]["email"] is None
+    assert (
+        script.call("POST", f"{USER}/login", body={"name": "eve", "password": PASSWORD}, status=200).json["data"]["user"]["email"] is None
+    )
     assert again(ada).email and Account.select().count() == 2

@@ -70,7 +70,12 @@ def test_nobody_makes_themselves_an_administrator(script: Script, ada, bob, role
     for credential, login in ((None, "eve"), (bearer, "eve2")):
         body = {"login": login, "password": NEW_PASSWORD, **({} if role is ... else {"user_role": role})}
         script.call("POST", f"{V1}/register", bearer=credential, body=body, status=status)
-    assert script.call("POST", f"{V1}/register", body=b'{"login":"x1","password":"' + NEW_PASSWORD.encode() + b'","user_role":2e0}').status_code == 400
+    assert (
+        script.call(
+            "POST", f"{V1}/register", body=b'{"login":"x1","password":"' + NEW_PASSWORD.encode() + b'","user_role":2e0}'
+        ).status_code
+        == 400
+    )
     assert Account.select().where(Account.role == Role.ADMINISTRATOR).count() == 1
 
 
@@ -84,7 +89,7 @@ def test_an_administrator_registers_administrators(script: Script, admin):
 def test_a_bad_credential_at_register_is_not_passed_over(script: Script, ada):
     for given, status in (("Bearer", 401), ("Bearer x", 422), ("Basic YTpi", 401), (basic("ada", PASSWORD), 401)):
         script.call("POST", f"{V1}/register", headers={"Authorization": given}, body=JOSE, status=status)
-    assert named(JOSE["login"]) is None
+    assert named(str(JOSE["login"])) is None
 
 
 def test_a_taken_login_is_a_409(script: Script, ada, bob):
@@ -113,8 +118,19 @@ def test_closed_registration_is_for_administrators(script: Script, admin, bob, m
 
 def test_broken_rules_are_a_400(script: Script, ada):
     before = all_rows()
-    for change in ({"password": "short"}, {"password": "password"}, {"login": ""}, {"login": "a b"}, {"login": "а"}, {"login": "x" * 256},
-                   {"user_name": "x" * 256}, {"user_name": "a\0b"}, {"user_name": "a\u202eb"}, {"password": "thecaasantos1"}, {"login": "."}):
+    for change in (
+        {"password": "short"},
+        {"password": "password"},
+        {"login": ""},
+        {"login": "a b"},
+        {"login": "а"},
+        {"login": "x" * 256},
+        {"user_name": "x" * 256},
+        {"user_name": "a\0b"},
+        {"user_name": "a\u202eb"},
+        {"password": "thecaasantos1"},
+        {"login": "."},
+    ):
         script.call("POST", f"{V1}/register", body={**JOSE, **change}, status=400)
     for missing in ("login", "password"):
         script.call("POST", f"{V1}/register", body={name: value for name, value in JOSE.items() if name != missing}, status=400)

@@ -61,8 +61,13 @@ def test_an_unreadable_body_is_missing_parameters(script: Script, ada, bob, body
 def test_broken_rules_name_their_field(script: Script, ada, bob):
     before = row(bob)
     for method, path in (("POST", f"{USER}/eve"), ("PUT", f"{USER}/bob/update")):
-        for body, name in (({"password": "short"}, "password"), ({"password": "password"}, "password"), ({"password": "x" * 129}, "password"),
-                           ({"token": ""}, "token"), ({"token": "x" * 1025}, "token")):
+        for body, name in (
+            ({"password": "short"}, "password"),
+            ({"password": "password"}, "password"),
+            ({"password": "x" * 129}, "password"),
+            ({"token": ""}, "token"),
+            ({"token": "x" * 1025}, "token"),
+        ):
             answer = script.call(method, path, as_="ada", body=body, status=400).json
             assert list(answer) == ["invalid_parameters"] and list(answer["invalid_parameters"]) == [name]
     for name in ("аdmin", "a b", "a%00b", "a%0Ab", "%E2%80%8Bx", "ev%40", "x" * 256):
@@ -127,7 +132,9 @@ def test_an_api_token_opens_bearer_but_does_not_change_its_owners_password(scrip
     token = script.call("POST", f"{USER}/ada/refresh", as_="ada", status=200).json["token"]
     assert script.call("GET", USER, bearer=token, status=200).json == {"users": ["ada", "bob"]}
     assert script.call("PUT", f"{USER}/ada/update", bearer=token, body={"password": NEW_PASSWORD}, status=403).json == REFUSED
-    assert script.call("PUT", f"{USER}/ada/update", bearer=token, body={"password": NEW_PASSWORD, "token": TOKEN}, status=403).json == REFUSED
+    assert (
+        script.call("PUT", f"{USER}/ada/update", bearer=token, body={"password": NEW_PASSWORD, "token": TOKEN}, status=403).json == REFUSED
+    )
     script.call("GET", USER, as_="ada", status=200)
     script.call("PUT", f"{USER}/bob/update", bearer=token, body={"password": NEW_PASSWORD}, status=200)
     new = script.call("POST", f"{USER}/ada/refresh", bearer=token, status=200).json["token"]

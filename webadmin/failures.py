@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 STATUS = {errors.UnknownView: 400, errors.NotAllowed: 403, errors.NotFound: 404, errors.LinkUsed: 404, errors.Conflict: 409,
           errors.TooManyAttempts: 429, errors.Busy: 503, errors.SignInRefused: 403}
+FIRST_PAGE = ("Go to the first page", "/")
 TITLES = {400: "That did not arrive as it should", 403: "Not for this account", 404: "Nothing is here", 405: "Not this way",
           409: "Someone else was here meanwhile", 413: "That is too much at once", 414: "That address is too long",
           415: "That cannot be read", 422: "That cannot be done", 429: "Too many attempts", 500: "Something broke on our side",
@@ -65,7 +66,8 @@ def _form_is_old(error: CSRFError) -> Response:
 
 
 def _rule(error: errors.AccountError) -> Response:
-    response = answer(status_of(error), error.sentence)
+    way_out = ("Show the whole list", request.path) if isinstance(error, errors.UnknownView) else FIRST_PAGE
+    response = answer(status_of(error), error.sentence, way_out)
     if hasattr(error, "retry_after"):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -84,12 +86,12 @@ def _unforeseen(error: Exception) -> Response:
     return answer(500)
 
 
-def answer(status: int, sentence: str | None = None) -> Response:
+def answer(status: int, sentence: str | None = None, way_out: tuple[str, str] = FIRST_PAGE) -> Response:
     """One failure, in the shape of the contract that owns the path or as a page. It asks nothing of the store, which may be what failed."""
     for owns, refused in current_app.extensions.get("voices", ()):
         if owns(request.path):
             return refused(status, sentence or SENTENCES.get(status, "The request could not be answered."))
     shown = render_template("failure.html", title=TITLES.get(status, "That cannot be done"), status=status,
                             sentence=sentence or SENTENCES.get(status, "The request could not be answered."),
-                            request_id=caller.request_id(), way_out=("Go to the first page", "/"))
+                            request_id=caller.request_id(), way_out=way_out)
     return make_response(shown, status)

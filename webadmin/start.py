@@ -13,7 +13,7 @@ from playhouse.migrations import MigrationError
 from webadmin import backups, database, occupied
 from webadmin.accounts import keys, links, passwords, users
 from webadmin.accounts.changes import COMMAND_LINE
-from webadmin.accounts.errors import AccountError, LinkUsed
+from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
 
 
@@ -80,9 +80,9 @@ def set_up_link(settings: Settings) -> str:
 def _preset(settings: Settings) -> None:
     try:
         users.create_first_administrator(settings.admin_username, "", settings.admin_password, by=COMMAND_LINE, token=None)
-    except LinkUsed:
-        pass      # another server was quicker
     except AccountError as wrong:
+        if users.administrator_exists():
+            return      # another server was quicker
         raise StartError(f"WEBADMIN_ADMIN_USERNAME and WEBADMIN_ADMIN_PASSWORD make no administrator: {wrong.sentence}") from None
 
 

@@ -1,11 +1,19 @@
-// Puts away the columns a person does not want, and remembers it. Works on the table with data-columns="name of the list".
+// Puts away the columns a person does not want, and remembers it in a cookie, which a sign-out leaves alone.
+// Works on the table with data-columns="name of the list".
 
 const menu = document.querySelector("[data-column-menu]");
+
+const cookie = (list) => `webadmin_columns_${list}`;
+
+function hiddenOf(list) {
+  const found = document.cookie.split("; ").find((each) => each.startsWith(`${cookie(list)}=`));
+  return found ? found.slice(cookie(list).length + 1).split(".").filter(Boolean) : [];
+}
 
 function apply() {
   const table = document.querySelector("table[data-columns]");
   if (!table) return;
-  const hidden = JSON.parse(localStorage.getItem(`webadmin.columns.${table.dataset.columns}`) ?? "[]");
+  const hidden = hiddenOf(table.dataset.columns);
   [...table.querySelectorAll("th[data-column]")].forEach((head, index) => {
     table.classList.toggle(`without-${index + 1}`, hidden.includes(head.dataset.column));
   });
@@ -14,7 +22,7 @@ function apply() {
 
 function choose() {
   const hidden = [...menu.querySelectorAll("[type=checkbox]:not(:checked)")].map((tick) => tick.value);
-  localStorage.setItem(`webadmin.columns.${menu.dataset.columnMenu}`, JSON.stringify(hidden));
+  document.cookie = `${cookie(menu.dataset.columnMenu)}=${hidden.join(".")}; path=/; max-age=31536000; samesite=lax`;
   apply();
 }
 

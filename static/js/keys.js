@@ -1,7 +1,10 @@
-// One-letter keys: an element with data-key is followed, pressed or focused by it. A person may switch them off.
+// One-letter keys: an element with data-key is followed, pressed or focused by it. A person may switch them off; a cookie
+// remembers it, which a sign-out leaves alone.
 
-const STORE = "webadmin.keys";
+const OFF = "webadmin_keys=off";
 const dialog = document.querySelector("[data-keys]");
+
+const off = () => document.cookie.split("; ").includes(OFF);
 
 function typing(target) {
   return target.isContentEditable || (target.matches("input, select, textarea") && !target.matches("[type=checkbox], [type=radio]"));
@@ -9,7 +12,7 @@ function typing(target) {
 
 function press(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  if (localStorage.getItem(STORE) === "off" || document.querySelector("dialog[open]")) return;
+  if (off() || document.querySelector("dialog[open]")) return;
   const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (!wanted) return;
   event.preventDefault();
@@ -18,7 +21,7 @@ function press(event) {
 
 if (dialog) {
   const tick = dialog.querySelector("[type=checkbox]");
-  tick.checked = localStorage.getItem(STORE) !== "off";
-  tick.addEventListener("change", () => localStorage.setItem(STORE, tick.checked ? "on" : "off"));
+  tick.checked = !off();
+  tick.addEventListener("change", () => { document.cookie = `${OFF}; path=/; samesite=lax; max-age=${tick.checked ? 0 : 31536000}`; });
   document.addEventListener("keydown", press);
 }

@@ -67,10 +67,15 @@ def tidy() -> None:
         database.proxy.obj.execute_sql("INSERT INTO account_search(account_search) VALUES ('optimize')")
 
 
+def rebuild() -> None:
+    """Make the index anew from all accounts: for a store that was copied."""
+    if database.engine() == "sqlite":
+        database.proxy.obj.execute_sql("INSERT INTO account_search(account_search) VALUES ('rebuild')")
+
+
 def term_of(query: str) -> str:
-    """What is looked for: the folded text, or for one or two letters the form in which names are kept."""
-    folded = names.fold(query)
-    return folded if len(folded) >= SHORTEST_INSIDE else names.key(query)
+    """What is looked for: the folded text."""
+    return names.fold(query)
 
 
 def matching(term: str) -> list[int] | None:

@@ -11,7 +11,7 @@ from webadmin import database
 from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import NotFound
-from webadmin.accounts.models import LONGEST_TEXT, Account, Login, Session
+from webadmin.accounts.models import Account, Login, Session
 from webadmin.prepared import Prepared, slot
 
 MINUTE = 60_000
@@ -120,7 +120,7 @@ def device(user_agent: str) -> str:
     browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
     named = " on ".join(part for part in (browser, system) if part)
-    return named or re.sub(r"[^ -~]", "", user_agent)[:LONGEST_TEXT] or "Unknown device"
+    return named or re.sub(r"[^ -~]", "", user_agent)[:40] or "Unknown device"
 
 
 def _hash(key: str) -> str:

@@ -28,6 +28,12 @@ def authenticate(name: str, password: str, *, by: Actor, device: str = "") -> Ac
     `device` is the cookie of throttle.know_device: its failures count apart, so that a stranger's cannot lock the owner out.
     Raises TooManyAttempts (429), Busy (503) or WrongCredentials.
     """
+    account, attempt = _proved(name, password, by, device)
+    return _admit(account, password, attempt, by)
+
+
+def _proved(name: str, password: str, by: Actor, device: str) -> tuple[Account, Attempt]:
+    """The account, once the throttle, the check and its state have all said yes."""
     account = users.named(name)
     attempt = None
     try:
@@ -42,7 +48,7 @@ def authenticate(name: str, password: str, *, by: Actor, device: str = "") -> Ac
         _refuse(Kind.WRONG_PASSWORD, account, by)
     if not may_sign_in(account):
         _refuse(Kind.NOT_ADMITTED, account, by)
-    return _admit(account, password, attempt, by)
+    return account, attempt
 
 
 def basic(name: str, password: str, *, by: Actor) -> Account:
@@ -89,8 +95,10 @@ _process_key, _verified = secrets.token_bytes(32), _Memory()
 
 
 def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> None:
-    """The signed-in person proves their password once more. It counts like a sign-in. Raises as authenticate does."""
-    authenticate(account.username, password, by=by, device=device)
+    """The signed-in person proves their password once more. A wrong one counts like a failed sign-in. Raises as authenticate does."""
+    _, attempt = _proved(account.username, password, by, device)
+    with database.transaction():
+        throttle.succeeded(attempt)
 
 
 def welcome(account: Account, *, by: Actor) -> None:

@@ -157,6 +157,9 @@ def _on_shelf(sort: str, down: bool, shelf: int, rank: int, bounded: bool, *, wh
 
 def _union(legs: Iterable[ModelSelect]) -> Any:
     """Each walk keeps its own order and limit inside a subquery of its own, which every engine takes."""
+    legs = list(legs)
+    if len(legs) == 1:
+        return legs[0]
     parts = [Account.select(SQL("*")).from_(leg.alias(f"leg{number}")) for number, leg in enumerate(legs)]
     return reduce(lambda one, other: one.union_all(other), parts)
 

@@ -1,14 +1,32 @@
 """Fields that several pages share, and how a broken rule finds its field."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from flask import flash, session
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, PasswordField, StringField
-from wtforms.validators import InputRequired, Length
+from markupsafe import Markup
+from wtforms import BooleanField, Field, PasswordField, StringField, ValidationError
+from wtforms.validators import InputRequired, Length, Optional
 
+from webadmin.accounts import names, passwords
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import LONGEST_TEXT
+
+
+class Accepted:
+    """The field passes a rule of accounts/ now, so that a form names everything that is wrong at once. Empty is for others to judge."""
+
+    def __init__(self, rule: Callable[[str], object]):
+        self.rule = rule
+
+    def __call__(self, _form: FlaskForm, field: Field) -> None:
+        try:
+            if field.data:
+                self.rule(field.data)
+        except AccountError as wrong:
+            raise ValidationError(wrong.sentence) from None
 
 
 def _text(label: str, *validators: Any, **attributes: Any) -> StringField:
@@ -17,12 +35,13 @@ def _text(label: str, *validators: Any, **attributes: Any) -> StringField:
 
 
 def username(label: str, **attributes: Any) -> StringField:
-    return _text(label, InputRequired("A username is needed."), autocomplete="username", autocapitalize="none", spellcheck="false",
-                 **attributes)
+    return _text(label, InputRequired("A username is needed."), Accepted(names.username),
+                 **{"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", **attributes})
 
 
 def email(label: str = "E-mail", **attributes: Any) -> StringField:
-    return _text(label, autocomplete="email", inputmode="email", autocapitalize="none", spellcheck="false", **attributes)
+    return _text(label, Accepted(names.email), autocomplete="email", inputmode="email", autocapitalize="none", spellcheck="false",
+                 **attributes)
 
 
 def plain(label: str, **attributes: Any) -> StringField:
@@ -34,8 +53,8 @@ def current_password(label: str, **attributes: Any) -> PasswordField:
 
 
 def new_password(label: str, *, needed: bool = True, **attributes: Any) -> PasswordField:
-    return PasswordField(label, [InputRequired("A password is needed.")] if needed else [],
-                         render_kw={"autocomplete": "new-password", **attributes})
+    given = InputRequired("A password is needed.") if needed else Optional(strip_whitespace=False)
+    return PasswordField(label, [given, Accepted(passwords.accept)], render_kw={"autocomplete": "new-password", **attributes})
 
 
 def tick(label: str, **options: Any) -> BooleanField:
@@ -49,3 +68,9 @@ def blame(form: FlaskForm, wrong: AccountError) -> None:
         form.form_errors.append(wrong.sentence)
     else:
         field.errors = [*field.errors, wrong.sentence]
+
+
+def say(sentence: str, **words: str) -> None:
+    """What the next page tells the person, who did it; it takes the place of what no page has told them yet."""
+    session.pop("_flashes", None)
+    flash(Markup(sentence).format(**words), "done")

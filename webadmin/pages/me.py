@@ -1,7 +1,7 @@
 """My account: profile, password, sessions. Open to every account, for itself."""
 from __future__ import annotations
 
-from flask import flash, g, redirect, render_template
+from flask import g, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
@@ -27,6 +27,10 @@ class PasswordForm(FlaskForm):
     password = forms.new_password("New password")
     confirm = forms.new_password("New password again")
 
+    def validate_password(self, password: Field) -> None:
+        if password.data == self.current.data:
+            raise ValidationError("This is your current password. Choose another one.")
+
     def validate_confirm(self, confirm: Field) -> None:
         if confirm.data != self.password.data:
             raise ValidationError("The two new passwords are not the same.")
@@ -46,7 +50,7 @@ def me() -> ResponseReturnValue:
         except AccountError as wrong:
             forms.blame(form, wrong)
         else:
-            flash("Saved.", "done")
+            forms.say("Saved.")
             return redirect("/me", 303)
     return render_template("me/me.html", account=account, form=form, sessions=_sessions(),
                            history=[shown.line(each) for each in activity.history(account, LATEST)],
@@ -73,7 +77,7 @@ def password() -> ResponseReturnValue:
             forms.blame(form, wrong)
         else:
             signed_in.renew_session()
-            flash("Your password is changed. Every other session has ended.", "done")
+            forms.say("Your password is changed. Every other session has ended.")
             return redirect("/me", 303)
     return render_template("sign_in/password.html", form=form, forced=g.account.must_change_password), (
         status if status != 200 else 422 if form.errors else 200), headers
@@ -83,7 +87,7 @@ def password() -> ResponseReturnValue:
 @signed_in.any_account
 def end_session(session_id: int) -> ResponseReturnValue:
     sessions.end(session_id, g.account, by=caller.actor())
-    flash("Ended that session.", "done")
+    forms.say("Ended that session.")
     return redirect("/me", 303)
 
 
@@ -91,7 +95,7 @@ def end_session(session_id: int) -> ResponseReturnValue:
 @signed_in.any_account
 def end_other_sessions() -> ResponseReturnValue:
     users.end_sessions(g.account, by=caller.actor(), keep=sessions.Kept(session=g.session.id))
-    flash("Ended every other session.", "done")
+    forms.say("Ended every other session.")
     return redirect("/me", 303)
 
 

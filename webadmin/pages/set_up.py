@@ -1,7 +1,7 @@
 """The set-up link: the first administrator. 404 once it is used."""
 from __future__ import annotations
 
-from flask import current_app, flash, redirect, render_template
+from flask import current_app, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
@@ -42,7 +42,7 @@ def set_up(token: str) -> ResponseReturnValue:
             with database.transaction():
                 signin.welcome(account, by=caller.actor())
             key = signed_in.begin(account, remember=False)
-            flash("You are the first administrator.", "done")
+            forms.say("You are the first administrator.")
             return signed_in.remember_cookies(redirect("/", 303), account, key, remember=False)
     minutes_left = max(1, -(-(link.expires_at - database.now()) // MINUTE))
     return render_template("setup/setup.html", form=form, minutes_left=minutes_left), 422 if form.errors else 200

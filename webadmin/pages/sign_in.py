@@ -1,7 +1,7 @@
 """Sign in, sign out, the theme, and where `/` leads."""
 from __future__ import annotations
 
-from flask import flash, g, redirect, render_template, request, session
+from flask import g, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf import FlaskForm
@@ -59,7 +59,7 @@ def logout() -> ResponseReturnValue:
     """The session is dead on the server; the browser is told to forget what it keeps."""
     sessions.sign_out(g.session, g.account, by=caller.actor())
     signed_in.forget_form()
-    flash("You are signed out.", "done")
+    forms.say("You are signed out.")
     response = redirect("/login", 303)
     security.delete_cookie(response, signed_in.SESSION)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'

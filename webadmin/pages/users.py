@@ -4,10 +4,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 from typing import Any
 
-from flask import flash, g, redirect, render_template, request
+from flask import g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from markupsafe import Markup
 from wtforms import DateField, HiddenField, RadioField, SelectChoice
 from wtforms.validators import Optional
 
@@ -23,7 +22,7 @@ LATEST = 8      # entries of the history and sign-ins on an account's page
 
 
 class UserForm(FlaskForm):
-    username = forms.plain("Username", autocomplete="off", autocapitalize="none", spellcheck="false")
+    username = forms.username("Username", autocomplete="off")
     email = forms.email()
     display_name = forms.plain("Display name", autocomplete="off")
     first_name = forms.plain("First name", autocomplete="off")
@@ -64,7 +63,7 @@ def new() -> ResponseReturnValue:
         except AccountError as wrong:
             forms.blame(form, wrong)
         else:
-            flash(Markup("Made the account of <b>{}</b>.").format(account.display_name), "done")
+            forms.say("Made the account of <b>{name}</b>.", name=account.display_name)
             return redirect(f"/users/{account.id}", 303)
     return render_template("users/form.html", form=form, account=None, conflict=None), 422 if form.errors else 200
 
@@ -99,40 +98,40 @@ def edit(account_id: int) -> ResponseReturnValue:
     except AccountError as wrong:
         forms.blame(form, wrong)
         return render_template("users/form.html", form=form, account=account, conflict=None), 422
-    flash(Markup("Saved the account of <b>{}</b>.").format(form.display_name.data or account.username), "done")
+    forms.say("Saved the account of <b>{name}</b>.", name=form.display_name.data or account.username)
     return redirect(f"/users/{account.id}", 303)
 
 
 @pages.post("/<number:account_id>/disable")
 def disable(account_id: int) -> ResponseReturnValue:
     account = users.disable(users.find(account_id), by=caller.actor())
-    return _done(account, "Disabled the account of <b>{}</b> and ended its sessions.")
+    return _done(account, "Disabled the account of <b>{name}</b> and ended its sessions.")
 
 
 @pages.post("/<number:account_id>/enable")
 def enable(account_id: int) -> ResponseReturnValue:
     account = users.enable(users.find(account_id), by=caller.actor())
-    return _done(account, "Enabled the account of <b>{}</b>.")
+    return _done(account, "Enabled the account of <b>{name}</b>.")
 
 
 @pages.post("/<number:account_id>/ask-password")
 def ask_password(account_id: int) -> ResponseReturnValue:
     account = users.ask_for_new_password(users.find(account_id), by=caller.actor())
-    return _done(account, "<b>{}</b> will be asked for a new password at the next sign-in.")
+    return _done(account, "<b>{name}</b> will be asked for a new password at the next sign-in.")
 
 
 @pages.post("/<number:account_id>/sessions/end")
 def end_sessions(account_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
     users.end_sessions(account, by=caller.actor(), keep=sessions.Kept(session=g.session.id))      # of one's own account, this one goes on
-    return _done(account, "Ended the sessions of <b>{}</b>.")
+    return _done(account, "Ended the sessions of <b>{name}</b>.")
 
 
 @pages.post("/<number:account_id>/sessions/<number:session_id>/end")
 def end_session(account_id: int, session_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
     sessions.end(session_id, account, by=caller.actor())
-    return _done(account, "Ended a session of <b>{}</b>.")
+    return _done(account, "Ended a session of <b>{name}</b>.")
 
 
 @pages.route("/<number:account_id>/delete", methods=["GET", "POST"])
@@ -141,7 +140,7 @@ def delete(account_id: int) -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("users/delete.html", account=account, sessions=_sessions(account))
     users.delete(account, by=caller.actor(), reason=request.form.get("reason", "")[:1000].strip())
-    return _done(account, "Deleted the account of <b>{}</b>. It can be restored.")
+    return _done(account, "Deleted the account of <b>{name}</b>. It can be restored.")
 
 
 @pages.post("/<number:account_id>/restore")
@@ -149,7 +148,7 @@ def restore(account_id: int) -> ResponseReturnValue:
     if (asked := signed_in.ask_to_confirm()) is not None:
         return asked
     account = users.restore(users.find(account_id), by=caller.actor())
-    return _done(account, "Restored the account of <b>{}</b>.")
+    return _done(account, "Restored the account of <b>{name}</b>.")
 
 
 @pages.route("/<number:account_id>/purge", methods=["GET", "POST"])
@@ -162,7 +161,7 @@ def purge(account_id: int) -> ResponseReturnValue:
     if (asked := signed_in.ask_to_confirm()) is not None:
         return asked
     users.purge(account, by=caller.actor())
-    flash("Deleted the account for good.", "done")
+    forms.say("Deleted the account for good.")
     return redirect("/users?state=deleted", 303)
 
 
@@ -194,7 +193,7 @@ def _password_of(form: EditUserForm) -> str:
 def _save(account: Account, form: EditUserForm) -> None:
     """Fields and password are one save to the person: both or neither."""
     given = str(form.version.data or "")
-    version = int(given) if given.isdecimal() and len(given) < 19 else account.version
+    version = int(given) if given.isdecimal() and len(given) < 19 else 0      # without one nobody knows what was seen: a conflict
     users.update_with_password(account, form.given(), _password_of(form), by=caller.actor(), version=version, reason=form.reason.data,
                                must_change="must_change" not in form or form.must_change.data)
 
@@ -215,7 +214,7 @@ def _said(form: EditUserForm, name: str) -> str:
 
 
 def _done(account: Account, sentence: str) -> ResponseReturnValue:
-    flash(Markup(sentence).format(account.display_name), "done")
+    forms.say(sentence, name=account.display_name)
     return redirect(f"/users/{account.id}", 303)
 
 

@@ -68,4 +68,4 @@ def test_invented_requests_find_nothing(served: Served, contract: str, tmp_path:
     ending = any(re.fullmatch(ENDING, operation["operationId"]) for _, _, operation in routes(contract))
     for which in ("include", "exclude") if ending else ("exclude",):
         assert not findings(served, contract, tmp_path, f"--{which}-operation-id-regex", f"^({ENDING})$")
-    assert not [line for line in served.log.read_text().splitlines() if '"level": "ERROR"' in line or "Traceback" in line]
+    assert not [line for line in served.log.read_text().splitlines() if '"status": 500' in line or "Traceback" in line]

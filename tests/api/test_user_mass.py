@@ -7,8 +7,8 @@ import bcrypt
 import pytest
 
 from tests.api.conftest import NEW_PASSWORD, Script, all_rows, claims, every_engine, named, row
-from tests.conftest import PASSWORD, again
-from webadmin.accounts import registration, sessions, users
+from tests.conftest import BROWSER, PASSWORD, again, at_once, kinds
+from webadmin.accounts import mass, registration, sessions, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Detail
 
@@ -242,3 +242,20 @@ def test_deleted_accounts_are_left_as_they_are(script: Script, ada, bob, carol, 
 def test_a_password_of_the_document_is_no_password_of_ours(script: Script, ada, api_token):
     script.call("PUT", f"/user?token={api_token(ada)}", body={"pass": "hashed_pass"}, status=200)
     script.call("POST", "/api/v1/login", body={"login": "ada", "password": PASSWORD}, status=401)
+
+
+@every_engine
+def test_two_who_delete_everybody_at_once_leave_one_administrator(script: Script, person, ada, bob, by_ada, engine):
+    eve = person("eve", role=2)
+    by_eve = BROWSER.as_account(eve)
+    results = at_once(lambda: mass.delete_others(by=by_ada), lambda: mass.delete_others(by=by_eve))
+    assert kinds(results) == ["NotAllowed", "Plan"]
+    assert Account.select().where(Account.deleted_at.is_null()).count() == 1
+
+
+def test_an_administrator_for_a_time_does_not_outlast_the_others(script: Script, person, ada, api_token):
+    eve = person("eve", role=2, expires_at=1 << 50)
+    for words in ("", "&dry_run=1"):
+        answer = script.call("DELETE", f"/user?token={api_token(eve)}{words}", status=400)
+        assert answer.json == {"message": "At least one active administrator must remain."}
+    assert again(ada).deleted_at is None

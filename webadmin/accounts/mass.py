@@ -7,9 +7,9 @@ from typing import Any
 from peewee import ModelSelect, Value
 
 from webadmin import database
-from webadmin.accounts import changes, names, passwords, search, users
+from webadmin.accounts import changes, names, passwords, rows, search, users
 from webadmin.accounts.changes import Actor, Kind
-from webadmin.accounts.errors import Invalid
+from webadmin.accounts.errors import Invalid, LastAdministrator, NotAllowed
 from webadmin.accounts.models import Account, Detail, Login, Session
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 
@@ -52,13 +52,17 @@ def update(given: dict[str, str], password: str | None = None, *, by: Actor, kee
 
 
 def delete_others(*, by: Actor, dry_run: bool = False) -> Plan:
-    """Delete every account but the caller's; each can be restored."""
+    """Delete every account but the caller's; each can be restored. Raises LastAdministrator where the caller's own has an end date."""
     by.must_be_administrator()
     others = _everyone().where(Account.id != by.account_id)
     plan = Plan(others.count(), ("deleted_at",))
+    if plan.accounts:
+        _must_remain(by)
     if dry_run or not plan.accounts:
         return plan
     with database.transaction():
+        rows.hold_administrators()
+        _must_remain(by)      # two who delete everybody at once would delete each other
         _hold(others)
         number, now = changes.next_number(), database.now()
         _write_details(others, number, before={}, after={"deleted_at": Value(now)})
@@ -69,6 +73,15 @@ def delete_others(*, by: Actor, dry_run: bool = False) -> Plan:
             Account.shelf.in_(PRESENT) & (Account.id != by.account_id)).execute()
         changes.record_set(Kind.MASS_DELETED, by=by)
     return plan
+
+
+def _must_remain(by: Actor) -> None:
+    """The caller is the administrator who will be left: still one, and for good."""
+    caller = users.find(by.account_id or 0)
+    if not (caller.is_active and caller.is_administrator):
+        raise NotAllowed
+    if caller.expires_at is not None:
+        raise LastAdministrator
 
 
 def _everyone() -> ModelSelect:
@@ -110,13 +123,13 @@ def _end_sessions(by: Actor, keep: Kept) -> None:
         table.update(epoch=epoch).where(table.id == kept).execute()
 
 
-def _hold(rows: ModelSelect) -> None:
+def _hold(accounts: ModelSelect) -> None:
     """Rows before the log's head, always in one order, or two writers could wait for each other."""
     if database.engine() != "sqlite":
-        for _ in database.locked(rows.order_by(Account.id)).tuples().iterator():
+        for _ in database.locked(accounts.order_by(Account.id)).tuples().iterator():
             pass
 
 
-def _write_details(rows: ModelSelect, number: int, *, before: dict[str, Any], after: dict[str, Any]) -> None:
-    source = rows.select(Value(number), Account.id, database.json_object(**before), database.json_object(**after))
+def _write_details(accounts: ModelSelect, number: int, *, before: dict[str, Any], after: dict[str, Any]) -> None:
+    source = accounts.select(Value(number), Account.id, database.json_object(**before), database.json_object(**after))
     Detail.insert_from(source, [Detail.change_id, Detail.account_id, Detail.before, Detail.after]).execute()

@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from webadmin import caller
 from webadmin.accounts import directory, mass, passwords, registration, tokens
-from webadmin.accounts.errors import AccountError, Invalid, Taken
+from webadmin.accounts.errors import AccountError, Invalid, NotAllowed, Taken
 from webadmin.accounts.models import Account
 from webadmin.accounts.sessions import Kept
 from webadmin.api import wire
@@ -80,7 +80,10 @@ def update_all() -> Response:
 def delete_all() -> Response:
     _authenticate("perform this action")
     dry_run = _dry_run()
-    plan = mass.delete_others(by=caller.actor(), dry_run=dry_run)
+    try:
+        plan = mass.delete_others(by=caller.actor(), dry_run=dry_run)
+    except NotAllowed:      # no administrator any more, since a moment ago
+        raise Refused("You do not have permission to perform this action") from None
     if dry_run:
         return answer({"message": "Nothing was changed", "data": {"accounts": plan.accounts}})
     return answer({"message": "Accounts sucessfully deleted"})

@@ -246,6 +246,12 @@ def test_who_may_not_sign_in_may_not_through_any_door(doors: Doors, person, by_a
         assert doors.opened_by(name, PASSWORD) == set()
 
 
+def test_a_new_password_is_asked_for_in_the_browser_alone(doors: Doors, bob, by_ada):
+    users.ask_for_new_password(bob, by=by_ada)
+    assert doors.opened_by("bob", PASSWORD) == EVERY
+    doors.script.call("GET", "/api/v1/users", bearer=doors.script.v1("bob")["access_token"], status=200)
+
+
 def test_the_browsers_cookie_opens_no_contract_and_the_contracts_cookie_no_page(doors: Doors, desk, ada):
     key = desk.cookie()
     for method, path in (

@@ -197,18 +197,25 @@ JUNK = [
 ]
 
 
+def quickest(script: Script, door: str, token: str) -> float:
+    """Seconds until this token is refused; the least of ten, for a machine may be busy."""
+    seconds, (method, path, _) = [], DOORS[door]
+    knock(script, door, token, status=(401, 422) if door.startswith("v1") else 401)
+    for _ in range(10):
+        started = time.perf_counter()
+        script.client.open(path, method=method, headers={"Authorization": f"Bearer {token}"})
+        seconds.append(time.perf_counter() - started)
+        if seconds[-1] < 0.05:
+            break
+    return min(seconds)
+
+
 def test_junk_is_refused_at_once(script: Script, ada):
     for token in [*JUNK, "a." * 500_000, "A" * 1_000_000, "e30." + "A" * 1_000_000 + ".e30"]:
         for door in DOORS:
             if door == "cookie logout":
                 continue
-            started = time.perf_counter()
-            status = knock(script, door, token).status_code
-            assert time.perf_counter() - started < 0.5 and status in ((401, 422) if door.startswith("v1") else (401,)), (
-                token[:30],
-                door,
-                status,
-            )
+            assert quickest(script, door, token) < 0.05, (token[:30], door)
         script.call("GET", "/api/v1/user/", cookie=token.replace("\0", "").replace("é", "e"), status=401)
 
 

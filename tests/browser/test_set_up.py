@@ -35,7 +35,7 @@ def test_set_up_keeps_what_was_typed_and_says_what_is_wrong(waiting: Console, ar
     person.write("Your username", "ada")
     person.write("Password", "ada12345")
     person.press("Make my account and go in")
-    expect(person.page.get_by_text("This is the account's own name.")).to_be_visible()
+    expect(person.page.get_by_role("alert")).to_contain_text("This is the account's own name.")
     expect(person.page.get_by_label("Your username")).to_have_value("ada")
     expect(person.page.get_by_label("Password", exact=True)).to_have_value("")
 

@@ -134,6 +134,7 @@ def test_accounts_made_and_exists_answers_are_counted_together(script: Script, a
             answer = script.call("POST", **REGISTRATIONS[each](name), status=429)
             assert "password" not in answer.text and 3000 < int(answer.headers["Retry-After"]) <= 3600
     script.call("PUT", "/api/users", bearer=asking, body={"email": "ada@example.com"}, status=429)
+    script.call("PUT", "/api/users", bearer=asking, body={"password": NEW_PASSWORD}, status=200)      # that tells no name
     script.call("POST", "/api/v2/users/by-administrator", as_="ada", body={}, status=200)
     Script(app, "192.0.2.1").call("POST", **REGISTRATIONS[door]("elsewhere"), status=201)
     clock(hours=1, minutes=1)
@@ -253,3 +254,10 @@ def test_one_sources_registrations_tell_no_password(script: Script, ada, monkeyp
     script.call("POST", **REGISTRATIONS["v1"]("adam"), status=201)
     answer = script.call("POST", **REGISTRATIONS["v1"]("eve"), status=429)
     assert answer.json["msg"].startswith("Too many accounts") and named("eve") is None
+
+
+def test_a_long_address_is_refused_in_the_contracts_shape(script: Script, ada):
+    for path, keys in (("/api/v2/users", {"bad_request"}), ("/api/v1/users", {"msg"}), ("/api/users", {"error"}),
+                       ("/api/v1/user", {"status", "message"}), ("/user", {"message"})):
+        answer = script.client.get(f"{path}?x={'x' * 9000}")
+        assert answer.status_code == 414 and set(answer.json or {}) == keys

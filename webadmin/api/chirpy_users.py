@@ -1,6 +1,7 @@
 """chirpy_users.md: a JWT of one hour, and an opaque refresh token of sixty days that works until it is revoked."""
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -52,7 +53,7 @@ def update() -> Response:
     if not email and not password or "" in (email, password):
         raise wire.Unreadable("email or password is needed, and none may be empty.")
     given = {} if email is None else {"email": email}
-    with registration.asking(caller.actor()):
+    with registration.asking(caller.actor()) if email else nullcontext():
         account = users.update_with_password(bearer.account, given, password, by=caller.actor(), must_change=False,
                                              keep=Kept(login=bearer.login.id))
     return answer({"email": account.email, "id": account.id, "is_chirpy_red": account.is_chirpy_red})

@@ -4,7 +4,7 @@ from __future__ import annotations
 from flask import Flask
 
 from webadmin import api, caller, commands, database, failures, health, look, pages, security, settings
-from webadmin.accounts import directory, keys, passwords, registration, sessions
+from webadmin.accounts import directory, keys, passwords, registration, sessions, throttle
 
 __version__ = "1.0.0"
 
@@ -19,6 +19,7 @@ def create_app(given: settings.Settings | None = None) -> Flask:
     passwords.configure(bcrypt_cost=chosen.bcrypt_cost, common_passwords=chosen.common_passwords)
     sessions.configure(idle_minutes=chosen.idle_minutes, session_hours=chosen.session_hours, remember_days=chosen.remember_days)
     registration.configure(registration=chosen.registration)
+    throttle.configure(registrations=chosen.registrations_an_hour)
     directory.configure(open_to_everyone=chosen.directory)
     security.init(app)
     caller.init(app)

@@ -91,6 +91,7 @@ class Settings:
     workers: int = _setting("WEBADMIN_WORKERS", _whole(1, 64))           # processes; one a core
     threads: int = _setting("WEBADMIN_THREADS", _whole(1, 128), 16)      # in each process
     registration: bool = _setting("WEBADMIN_REGISTRATION", _switch, True)        # strangers may make themselves an ordinary account
+    registrations_an_hour: int = _setting("WEBADMIN_REGISTRATIONS_AN_HOUR", _whole(1, 1_000_000), 300)     # from one source
     directory: bool = _setting("WEBADMIN_DIRECTORY", _switch, False)             # ordinary accounts may list all others (contract v1)
     mask_hashes: bool = _setting("WEBADMIN_MASK_HASHES", _switch, False)         # contract v2 shows a mask instead of hashes
     admin_username: str = _setting("WEBADMIN_ADMIN_USERNAME", str, "")

@@ -121,7 +121,7 @@ def test_busy_is_a_503_in_the_contracts_shape_and_counts_for_nobody(script: Scri
 @every_engine
 @pytest.mark.parametrize("door", REGISTRATIONS)
 def test_accounts_made_and_exists_answers_are_counted_together(script: Script, app, ada, bob, monkeypatch, door, engine, clock):
-    monkeypatch.setattr(throttle, "REGISTRATIONS", 6)
+    monkeypatch.setattr(throttle, "registrations_an_hour", 6)
     asking = script.chirpy("bob")["token"]
     for number, each in enumerate([*REGISTRATIONS, door]):
         script.call("POST", **REGISTRATIONS[each](f"new{number}"), status=201)
@@ -142,7 +142,7 @@ def test_accounts_made_and_exists_answers_are_counted_together(script: Script, a
 
 
 def test_three_hundred_an_hour_is_the_usual_limit():
-    assert throttle.REGISTRATIONS == 300
+    assert throttle.registrations_an_hour == 300
 
 
 SITES = [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "Cross-Site"}, {"Sec-Fetch-Site": "x"},
@@ -250,7 +250,7 @@ def test_a_crawl_shows_no_hash_outside_v2s_two_fields(script: Script, ada, bob, 
 
 
 def test_one_sources_registrations_tell_no_password(script: Script, ada, monkeypatch):
-    monkeypatch.setattr(throttle, "REGISTRATIONS", 1)
+    monkeypatch.setattr(throttle, "registrations_an_hour", 1)
     script.call("POST", **REGISTRATIONS["v1"]("adam"), status=201)
     answer = script.call("POST", **REGISTRATIONS["v1"]("eve"), status=429)
     assert answer.json["msg"].startswith("Too many accounts") and named("eve") is None

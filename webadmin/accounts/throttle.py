@@ -22,8 +22,15 @@ LONGEST_WAIT = 15 * MINUTE
 FORGOTTEN_AFTER = 12 * 60 * MINUTE
 LOCKED_AFTER = 100                # failures in a row: the password is of no use until it is set anew
 SOURCE_FAILURES = 60              # a minute
-REGISTRATIONS = 300               # accounts made and "exists" answers of one source, an hour
 HOUR = 60 * MINUTE
+
+
+registrations_an_hour = 300       # accounts made and "exists" answers of one source
+
+
+def configure(*, registrations: int) -> None:
+    global registrations_an_hour
+    registrations_an_hour = registrations
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def succeeded(attempt: Attempt) -> None:
 def may_register(source: str) -> None:
     """Raises TooManyAttempts where this source has made enough accounts for now."""
     row, now = Throttle.get_or_none(Throttle.name == _registrations(source)), database.now()
-    if row is not None and 0 <= now - row.first_at < HOUR and row.failures >= REGISTRATIONS:
+    if row is not None and 0 <= now - row.first_at < HOUR and row.failures >= registrations_an_hour:
         raise TooManyAttempts(max(1, (row.first_at + HOUR - now) // 1000))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -91,10 +92,21 @@ def _folder(path: Path) -> None:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def _make_file(path: Path) -> None:
+    """A database without tables, under its name at once: whoever starts at the same time, or is killed here, meets no half of one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    with closing(sqlite3.connect(draft)) as made:
+        made.execute("PRAGMA journal_mode = WAL")
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+
+
 def _check_file(path: Path) -> None:
     """Refuse a file that is no database of ours, untouched, before anything is written to it."""
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_file(path)
         return
     if path.stat().st_size == 0:
         raise StartError(f"{path} is empty, and a database never is: put back a backup, or remove the file to begin anew.")

@@ -31,7 +31,7 @@ def verify_log(head: str) -> None:
         click.echo(f"{count} blanked by change {purge}")
     if verdict.trouble:
         raise click.ClickException(verdict.trouble)
-    click.echo(f"{verdict.entries} entries, from {verdict.first} on, are as they were written. Head: {verdict.head}")
+    click.echo(f"Entries: {verdict.entries}, from {verdict.first} on, all as they were written. Head: {verdict.head}")
 
 
 @click.command()

@@ -22,8 +22,8 @@ from typing import TypeVar
 
 import bcrypt
 
-from webadmin.accounts import foreign_hashes
 from webadmin import counters
+from webadmin.accounts import foreign_hashes
 from webadmin.accounts.errors import Busy, WeakPassword
 from webadmin.settings import HIGHEST_COST, LOWEST_COST, USUAL_COST
 
@@ -195,12 +195,17 @@ class _Turn:
 _turn = _Turn()
 
 
+def must_have_room() -> None:
+    """Raises Busy where too many wait already: asked before anything is written for an attempt that would not be heard."""
+    turn = _this_process()
+    if not turn.places.acquire(blocking=False):
+        raise Busy
+    turn.places.release()
+
+
 def in_turn(work: Callable[[], _Result]) -> _Result:
     """Run `work` on the hashing thread and wait. Raises Busy where too many wait already."""
-    global _turn
-    if _turn.pid != os.getpid():      # the parent's thread does not live in a child
-        _turn = _Turn()
-    turn = _turn
+    turn = _this_process()
     if not turn.places.acquire(blocking=False):
         raise Busy
     counters.add("hashing")
@@ -209,3 +214,10 @@ def in_turn(work: Callable[[], _Result]) -> _Result:
     finally:
         counters.add("hashing", -1)
         turn.places.release()
+
+
+def _this_process() -> _Turn:
+    global _turn
+    if _turn.pid != os.getpid():      # the parent's thread does not live in a child
+        _turn = _Turn()
+    return _turn

@@ -9,6 +9,9 @@ import hmac
 import secrets
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from webadmin import database
@@ -37,8 +40,10 @@ def _proved(name: str, password: str, by: Actor, device: str) -> tuple[Account, 
     account = users.named(name)
     attempt = None
     try:
-        attempt = throttle.take(account, name, by.source, device)
-        right = passwords.matches(password, account and account.password_hash, account and account.password_scheme)
+        with _places.taken(by.source):
+            passwords.must_have_room()
+            attempt = throttle.take(account, name, by.source, device)
+            right = passwords.matches(password, account and account.password_hash, account and account.password_scheme)
     except (TooManyAttempts, Busy):
         if attempt:
             throttle.give_back(attempt)
@@ -91,6 +96,30 @@ class _Memory:
                 del self.until[next(iter(self.until))]
 
 
+class _Places:
+    """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
+
+    MOST = 6      # of the nine that passwords.in_turn has
+
+    def __init__(self) -> None:
+        self.under_way: Counter[str] = Counter()
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def taken(self, source: str) -> Iterator[None]:
+        with self.lock:
+            if self.under_way[source] >= self.MOST:
+                raise Busy
+            self.under_way[source] += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.under_way[source] -= 1
+                self.under_way += Counter()      # keeps those that are left
+
+
+_places = _Places()
 _process_key, _verified = secrets.token_bytes(32), _Memory()
 
 

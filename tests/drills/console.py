@@ -1,0 +1,132 @@
+"""A whole server in processes of its own, over a folder of its own, and clients that keep a journal of what was acknowledged."""
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FULL = os.environ.get("WEBADMIN_DRILLS") == "full"
+NAME, PASSWORD = "ada", "three green boats at dawn"
+BASIC = "Basic " + base64.b64encode(f"{NAME}:{PASSWORD}".encode()).decode()
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("WEBADMIN_")}
+
+
+def times(short: int, full: int) -> int:
+    """How often: the short form runs with all other tests, the full one by `make drills`."""
+    return full if FULL else short
+
+
+class Console:
+    """run.py with one administrator."""
+
+    def __init__(self, folder: Path, **environment: str):
+        self.folder, self.port = folder, free_port()
+        self.log = folder.parent / f"{folder.name}.log"
+        self.environment = {**ENVIRONMENT, "WEBADMIN_DATA": str(folder), "WEBADMIN_PORT": str(self.port), "WEBADMIN_WORKERS": "2",
+                            "WEBADMIN_TESTING": "1", "WEBADMIN_BCRYPT_COST": "4", "WEBADMIN_ADMIN_USERNAME": NAME,
+                            "WEBADMIN_ADMIN_PASSWORD": PASSWORD, **environment}
+
+    def __enter__(self) -> Console:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> float:
+        """Start it, and wait until it answers. Returns the seconds that took."""
+        begun = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([sys.executable, str(ROOT / "run.py")], env=self.environment, stdout=subprocess.DEVNULL, stderr=log,
+                                            start_new_session=True)
+        while time.monotonic() - begun < 30:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.get("/healthz", seconds=2)[0] == 200:
+                    return time.monotonic() - begun
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"it did not start: {self.log.read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """Every process of this server at once, as when the power fails."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """The exit code after SIGTERM."""
+        self.process.terminate()
+        return self.process.wait(15)
+
+    def get(self, path: str, seconds: float = 10, **headers: str) -> tuple[int, bytes]:
+        with contextlib.closing(Client(self.port, seconds)) as client:
+            return client.send("GET", path, **headers)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "webadmin.db"
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "flask", "--app", "webadmin", *words], cwd=ROOT, env=self.environment, text=True,
+                              capture_output=True, timeout=60, check=False)
+
+
+class Client:
+    """One connection that stays open. `source` is the address it comes from."""
+
+    def __init__(self, port: int, seconds: float = 10, source: str = "127.0.0.1"):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds, source_address=(source, 0))
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None and not isinstance(body, str):
+            body, given["Content-Type"] = json.dumps(body), "application/json"
+        self.connection.request(method, path, body, given)
+        answer = self.connection.getresponse()
+        self.headers = answer.headers
+        return answer.status, answer.read()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def rows(database: Path, sql: str) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(database, timeout=10)) as store:
+        return store.execute(sql).fetchall()
+
+
+def must_be_whole(database: Path) -> None:
+    """The file is in order, and no write stands without its entry in the log, nor an entry without its write."""
+    assert rows(database, "PRAGMA integrity_check") == [("ok",)]
+    counted = dict(rows(database, "SELECT kind, count(*) FROM change GROUP BY kind"))
+    [(accounts, deleted, writes)] = rows(database, "SELECT count(*), count(deleted_at), sum(version - 1) FROM account")
+    assert (counted.get("created", 0), counted.get("deleted", 0)) == (accounts, deleted)
+    assert sum(counted.get(kind, 0) for kind in ("token", "updated", "deleted")) == writes
+    assert rows(database, "SELECT change_id FROM log_head") == rows(database, "SELECT coalesce(max(id), 0) FROM change")
+
+
+def spread(waits: list[float]) -> str:
+    """Median, 99th and worst, in milliseconds."""
+    waits = sorted(waits)
+    return f"{len(waits)}: p50 {1000 * waits[len(waits) // 2]:.1f} ms, p99 {1000 * p99(waits):.1f} ms, worst {1000 * waits[-1]:.1f} ms"
+
+
+def p99(waits: list[float]) -> float:
+    return sorted(waits)[int(len(waits) * 0.99)] if waits else 0.0

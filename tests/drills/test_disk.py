@@ -1,0 +1,96 @@
+"""Disks that fill up or fail: what cannot be kept is refused, what was kept stays, and reading goes on (R3, R5)."""
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.drills.console import BASIC, NAME, PASSWORD, Client, Console, must_be_whole, rows
+
+TRACE = "inject=fsync,fdatasync:error={}"
+
+
+def create(console: Console, name: str) -> tuple[int, bytes]:
+    with contextlib.closing(Client(console.port, 20)) as client:
+        return client.send("POST", f"/api/v2/users/{name}", {"password": f"{name} and a long tail"}, Authorization=BASIC)
+
+
+def _signed_in(console: Console) -> str:
+    with contextlib.closing(Client(console.port, 20)) as client:
+        _, answer = client.send("POST", "/api/v1/login", {"login": NAME, "password": PASSWORD})
+    return f"Bearer {json.loads(answer)['access_token']}"
+
+
+@contextlib.contextmanager
+def failing_disk(console: Console, error: str) -> Iterator[None]:
+    """Every fsync of the server fails."""
+    children = Path(f"/proc/{console.process.pid}/task/{console.process.pid}/children").read_text().split()
+    words = ["strace", "-f", "-q", "-e", "trace=fsync,fdatasync", "-e", TRACE.format(error), "-o", "/dev/null"]
+    with subprocess.Popen([*words, *(word for pid in children for word in ("-p", pid))], stderr=subprocess.PIPE, text=True) as strace:
+        time.sleep(0.7)
+        if strace.poll() is not None:
+            assert strace.stderr
+            pytest.skip(f"strace may not look at other processes here: {strace.stderr.read()[:200]}")
+        yield
+        strace.send_signal(signal.SIGINT)
+        strace.wait(10)
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace makes the disk fail, and is not installed")
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_a_write_whose_fsync_fails_is_not_acknowledged(tmp_path: Path, error: str) -> None:
+    with Console(tmp_path / "data") as console:
+        assert create(console, "before")[0] == 200
+        with failing_disk(console, error):
+            told = [create(console, f"lost{number}")[0] for number in range(4)]
+            reading, _ = console.get("/login")
+        assert set(told) == {503} and reading == 200
+        assert create(console, "after")[0] == 200
+        stored = {name for (name,) in rows(console.database, "SELECT username FROM account")}
+        assert stored == {"ada", "before", "after"}
+        must_be_whole(console.database)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may make a small disk")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def test_a_full_disk_refuses_writes_alone_and_needs_no_restart(small_disk: Path) -> None:
+    with Console(small_disk / "data") as console:
+        assert create(console, "before")[0] == 200
+        bearer = _signed_in(console)
+        filler = small_disk / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(b"x" * 4096):
+                pass
+        refused = [create(console, f"lost{number}") for number in range(40)]
+        lost = [number for number, (status, _) in enumerate(refused) if status != 200]
+        assert lost and {refused[number][0] for number in lost} == {503}
+        assert console.get("/login")[0] == 200 and console.get("/api/v1/users", Authorization=bearer)[0] == 200
+        time.sleep(1.1)
+        assert console.get("/healthz")[0] == 503
+        filler.unlink()
+        assert create(console, "after")[0] == 200
+        time.sleep(1.1)
+        assert console.get("/healthz")[0] == 200
+        console.kill()
+        stored = {name for (name,) in rows(console.database, "SELECT username FROM account")}
+        acknowledged = {f"lost{number}" for number in range(40) if number not in lost}
+        assert stored == {"ada", "before", "after"} | acknowledged
+        must_be_whole(console.database)
+        shutil.move(console.log, small_disk.parent / "log")

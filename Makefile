@@ -6,7 +6,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEV ?= -r requirements-dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench
+.PHONY: help run test lint bench drills audit
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*  ## /\1	/p' Makefile
@@ -23,6 +23,12 @@ lint: .venv/dev.stamp  ## ruff and mypy
 
 bench: .venv/dev.stamp  ## measure; see benchmarks/
 	@$(BIN)/python -m benchmarks
+
+drills: .venv/dev.stamp  ## kill, fill, flood and jump the clock, at full length (half an hour); as root also small disks
+	@WEBADMIN_DRILLS=full $(BIN)/python -m pytest -s tests/drills $(ARGS)
+
+audit: .venv/dev.stamp  ## tools that no one here wrote: known holes, invented requests, HTML, the content security policy
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.audit
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

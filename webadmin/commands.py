@@ -4,7 +4,7 @@ from __future__ import annotations
 import click
 from flask import Flask, current_app
 
-from webadmin import database, start, upkeep
+from webadmin import database, moving, start, upkeep
 from webadmin.accounts import users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
@@ -15,6 +15,7 @@ def init(app: Flask) -> None:
     app.cli.add_command(setup_link)
     app.cli.add_command(create_admin)
     upkeep.init(app)
+    moving.init(app)
 
 
 @click.command("setup-link")

@@ -6,7 +6,7 @@ with a key outside the database, so that nothing can be edited, removed, swapped
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -128,24 +128,14 @@ def record_set(kind: Kind, *, by: Actor) -> int:
     return _append(kind, by, covered, account=None, reason="", accounts=counted.count)
 
 
-def record_details(kind: Kind, details: Iterable[tuple[int, str, str]], *, by: Actor, reason: str = "") -> int:
+def record_details(kind: Kind, details: Sequence[tuple[int, str, str]], *, by: Actor, reason: str = "") -> int:
     """Write the entry of a change to many accounts with its details: account, JSON before, JSON after, in the order of the accounts.
 
     Returns its number. Call it last in the transaction, as record.
     """
     number = next_number()
-    counted = _Counted(details)
-    whole = hashlib.sha256(reason.encode())
-    columns = (Detail.change_id, Detail.account_id, Detail.before, Detail.after)
-    bulk.insert(columns, ((number, *row) for row in _covered(counted, whole)))
-    return _append(kind, by, whole.hexdigest(), account=None, reason=reason, accounts=counted.count)
-
-
-def _covered(details: Iterable[tuple[int, str, str]], whole: hashlib._Hash) -> Iterator[tuple[int, str, str]]:
-    """The details on their way into the store, each added to the digest."""
-    for row in details:
-        whole.update(json.dumps(row).encode())
-        yield row
+    bulk.insert((Detail.change_id, Detail.account_id, Detail.before, Detail.after), ((number, *row) for row in details))
+    return _append(kind, by, digest(reason, details), account=None, reason=reason, accounts=len(details))
 
 
 class _Counted:

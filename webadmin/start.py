@@ -18,7 +18,6 @@ from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
 
-
 CHECK_SECONDS = 0.3
 
 

@@ -69,7 +69,7 @@ def test_password_that_was_asked_for_comes_before_every_page(newcomer: Callable[
     expect(person.page).to_have_url(f"{person.address}/password")
     person.write("Current password", PASSWORD)
     person.write("New password", OTHER)
-    person.write("New password again", OTHER)
+    person.write("Repeat it", OTHER)
     person.press("Change password")
     person.told("Your password is changed.")
     expect(person.page).to_have_url(f"{person.address}/me")

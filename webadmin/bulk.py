@@ -3,23 +3,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import peewee
 
 from webadmin import database
 
+AT_ONCE = 500
 CACHE_KIB = 6_000      # for as long as many rows are written; peewee and SQLite take 2,000
 
 
 def insert(columns: Sequence[peewee.Field], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Insert the rows by one prepared statement; their values stand in the order of `columns`, which are of one table."""
+    """Insert the rows by one prepared statement; their values stand in the order of `columns`, which are of one table.
+
+    The rows are taken as they are needed, AT_ONCE at a time.
+    """
     store = database.proxy.obj
     named = ", ".join(_quoted(field.column_name) for field in columns)
     values = ", ".join([store.param] * len(columns))
     statement = f"INSERT INTO {_quoted(columns[0].model._meta.table_name)} ({named}) VALUES ({values})"
-    with peewee.__exception_wrapper__:
-        store.cursor().executemany(statement, rows)
+    rows = iter(rows)
+    while some := list(islice(rows, AT_ONCE)):
+        with peewee.__exception_wrapper__:
+            store.cursor().executemany(statement, some)
 
 
 def find(columns: Sequence[peewee.Field], key: peewee.Field, values: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -32,6 +32,8 @@ def copy(source_url: str, target_url: str) -> Iterator[tuple[str, int]]:
     """
     if urlsplit(target_url).scheme not in SCHEMES:
         raise CopyRefused("The address must start with sqlite:///, postgresql:// or mariadb://.")
+    database.forget_connections()
+    database.bind(source_url)
     source = database.proxy.obj
     try:
         with source.connection_context(), source.atomic(*(() if database.engine() == "sqlite" else ("REPEATABLE READ",))):
@@ -43,6 +45,7 @@ def copy(source_url: str, target_url: str) -> Iterator[tuple[str, int]]:
     except (PeeweeException, MigrationError, OSError) as wrong:
         raise CopyRefused(f"The copy failed, and nothing was kept of it: {str(wrong).splitlines()[0]}") from None
     finally:
+        source.close_all()
         database.forget_connections()
         database.bind(source_url)
 

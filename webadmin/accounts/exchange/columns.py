@@ -43,13 +43,13 @@ def moment(milliseconds: int | None) -> str:
 
 
 def _username(cell: str) -> str:
-    text = as_meant(cell).strip()
+    text = as_meant(cell).strip(" ")
     return text if text.isascii() and len(text) <= LONGEST_TEXT and names.USERNAME.fullmatch(text) and text.strip(".") else (
         _email(text, "username") if "@" in text else names.username(text))
 
 
 def _email(cell: str, field: str = "email") -> str:
-    text = as_meant(cell).strip()
+    text = as_meant(cell).strip(" ")
     usual = USUAL_EMAIL.fullmatch(text)
     if usual and usual.end(1) <= LONGEST_PART and len(text) - usual.end(1) <= LONGEST_PART:
         return text

@@ -18,6 +18,10 @@ REQUEST_SECONDS = 25           # from first to last byte of a request ...
 SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at this rate
 LONGEST_PATH = 1000            # characters in the log
 
+# Who is told to come back later is not listened to for a moment: a flood must not take the pages' share. Costs no thread.
+TOLD_TO_WAIT = (429, 503)
+DEAF_SECONDS = 0.25
+
 # A request that cannot be read never reaches the app, so its answer gets its headers here.
 PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
 
@@ -55,6 +59,8 @@ class _Logged:
         environ = getattr(self, "environ", None) or {}
         headers = {name.lower(): value for name, value in self.response_headers}
         counters.request(self._outcome(), seconds)
+        if self._outcome() in TOLD_TO_WAIT:
+            self.channel.deaf_until = time.monotonic() + DEAF_SECONDS
         logs.write("request", method=method, path=_shown(getattr(self.request, "path", "")), status=self._outcome(),
                    bytes=0 if method == "HEAD" else sent, ms=round(seconds * 1000, 1),
                    client=environ.get("REMOTE_ADDR", self.channel.addr[0]), request_id=headers.get("x-request-id"))
@@ -84,6 +90,12 @@ class _ErrorTask(_Logged, ErrorTask):
 class _Connection(HTTPChannel):
     task_class, error_task_class = _AppTask, _ErrorTask
     begun = 0.0  # when the request that is still coming began
+    deaf_until = 0.0
+
+    def readable(self) -> bool:
+        """Behind a proxy one connection carries many people's requests, and nobody pays for another."""
+        behind_proxy = not self.adj.clear_untrusted_proxy_headers
+        return super().readable() and (behind_proxy or time.monotonic() >= self.deaf_until)
 
     def received(self, data: bytes) -> bool:
         before = self.request

@@ -77,7 +77,8 @@ def schemathesis() -> str:
 
 def _pages(folder: Path) -> list[bytes]:
     with Console(folder) as console, contextlib.closing(Client(console.port)) as client:
-        cookie, found, waiting = signed_in(client), [], ["/users", "/login"]
+        cookie, waiting = signed_in(client), ["/users", "/login"]
+        found: list[bytes] = []
         known = set(waiting)
         while waiting and len(found) < MOST_PAGES:
             status, page = client.send("GET", waiting.pop(0), **cookie)

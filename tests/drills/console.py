@@ -48,8 +48,8 @@ class Console:
         """Start it, and wait until it answers. Returns the seconds that took."""
         begun = time.monotonic()
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, str(ROOT / "run.py")], env=self.environment, stdout=subprocess.DEVNULL, stderr=log,
-                                            start_new_session=True)
+            self.process = subprocess.Popen([sys.executable, str(ROOT / "run.py")], env=self.environment, stdout=subprocess.DEVNULL,
+                                            stderr=log, start_new_session=True)
         while time.monotonic() - begun < 30:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if self.get("/healthz", seconds=2)[0] == 200:

@@ -99,7 +99,7 @@ class _Memory:
 class _Places:
     """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
 
-    MOST = 6      # of the nine that passwords.in_turn has
+    MOST = 4      # of the nine that passwords.in_turn has
 
     def __init__(self) -> None:
         self.under_way: Counter[str] = Counter()

@@ -1,0 +1,37 @@
+"""A flood from one source: refused before anything is written, and never in the way of others."""
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from tests.conftest import PASSWORD
+from webadmin.accounts import passwords, signin
+from webadmin.accounts.changes import Actor
+from webadmin.accounts.errors import Busy
+from webadmin.accounts.models import Throttle
+
+FLOOD, PERSON = Actor(door="browser", source="192.0.2.1"), Actor(door="browser", source="192.0.2.2")
+
+
+def test_one_source_leaves_places_to_others(bob):
+    with ExitStack() as flooding:
+        for _ in range(signin._Places.MOST):
+            flooding.enter_context(signin._places.taken(FLOOD.source))
+        with pytest.raises(Busy):
+            signin.authenticate("bob", PASSWORD, by=FLOOD)
+        assert signin.authenticate("bob", PASSWORD, by=PERSON).id == bob.id
+    assert signin.authenticate("bob", PASSWORD, by=FLOOD).id == bob.id and not signin._places.under_way
+
+
+def test_what_is_not_heard_writes_no_failure(bob, monkeypatch):
+    turn = passwords._this_process()
+    for _ in range(passwords.WAITING + 1):
+        turn.places.acquire()
+    try:
+        with pytest.raises(Busy):
+            signin.authenticate("bob", PASSWORD, by=PERSON)
+    finally:
+        for _ in range(passwords.WAITING + 1):
+            turn.places.release()
+    assert Throttle.select().count() == 0

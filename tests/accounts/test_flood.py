@@ -1,6 +1,7 @@
 """A flood from one source: refused before anything is written, and never in the way of others."""
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 
 import pytest
@@ -35,3 +36,22 @@ def test_what_is_not_heard_writes_no_failure(bob, monkeypatch):
         for _ in range(passwords.WAITING + 1):
             turn.places.release()
     assert Throttle.select().count() == 0
+
+
+def test_sources_take_turns(store):
+    """Five checks of one source wait; who comes then from elsewhere is heard after the one that runs and one more at most."""
+    begun, gate = threading.Event(), threading.Event()
+    heard: list[str] = []
+    turn = passwords._Turn()
+
+    def run() -> None:
+        begun.set()
+        gate.wait(10)
+    running = turn.submit("flood", run)
+    begun.wait(10)
+    waiting = [turn.submit("flood", lambda: heard.append("flood")) for _ in range(5)]
+    waiting.append(turn.submit("person", lambda: heard.append("person")))
+    gate.set()
+    for each in [running, *waiting]:
+        each.result(10)
+    assert heard.index("person") <= 1 and len(heard) == 6

@@ -190,7 +190,7 @@ def test_attempts_at_once_gain_nothing(bob):
 
 
 def test_a_busy_server_counts_no_failure(bob, monkeypatch):
-    def busy(*_):
+    def busy(*_, **__):
         raise Busy
     with monkeypatch.context() as patched:
         patched.setattr(passwords, "matches", busy)

@@ -109,7 +109,7 @@ def test_unknown_wrong_disabled_deleted_and_over_are_the_same_answer(script: Scr
 
 @pytest.mark.parametrize("door", SIGN_INS)
 def test_busy_is_a_503_in_the_contracts_shape_and_counts_for_nobody(script: Script, ada, bob, monkeypatch, door):
-    def busy(*_: Any) -> bool:
+    def busy(*_: Any, **__: Any) -> bool:
         raise Busy
     monkeypatch.setattr(passwords, "in_turn", busy)
     for _ in range(12):

@@ -14,11 +14,12 @@ import re
 import threading
 import time
 import unicodedata
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import bcrypt
 
@@ -86,12 +87,12 @@ def hash_token(token: str) -> str:
     return in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode())
 
 
-def matches(password: str, stored: str | None, scheme: str | None) -> bool:
-    """One check that costs the same for every account and for none. Raises Busy; never anything else."""
+def matches(password: str, stored: str | None, scheme: str | None, *, source: str = "") -> bool:
+    """One check that costs the same for every account and for none, in turn with other sources'. Raises Busy; never anything else."""
     text = normal(password)
     if text is None or len(text) > LONGEST:
         return False      # no one has such a password: refused before any work, for known and unknown names alike
-    return in_turn(lambda: _check(text, stored, scheme))
+    return in_turn(lambda: _check(text, stored, scheme), source=source)
 
 
 def hash_anew(password: str, stored: str | None, scheme: str | None) -> tuple[str, str] | None:
@@ -184,12 +185,36 @@ def _step_back() -> None:
 
 
 class _Turn:
-    """One thread at the lowest priority: all cores hash when nothing else runs, and a flood never stops the pages."""
+    """One thread at the lowest priority: all cores hash when nothing else runs, and a flood never stops the pages.
+
+    Sources take turns, so that whoever asks once waits for one of a flood's checks and not for all of them.
+    """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.places = threading.BoundedSemaphore(WAITING + 1)
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_step_back)
+        self.lock = threading.Lock()
+        self.waiting: dict[str, deque[tuple[Callable[[], Any], Future[Any]]]] = {}      # by source, the next one first
+
+    def submit(self, source: str, work: Callable[[], _Result]) -> Future[_Result]:
+        future: Future[_Result] = Future()
+        with self.lock:
+            self.waiting.setdefault(source, deque()).append((work, future))
+        self.thread.submit(self._do_next)
+        return future
+
+    def _do_next(self) -> None:
+        with self.lock:
+            source = next(iter(self.waiting))
+            queue = self.waiting.pop(source)
+            work, future = queue.popleft()
+            if queue:
+                self.waiting[source] = queue      # behind the others
+        try:
+            future.set_result(work())
+        except BaseException as wrong:
+            future.set_exception(wrong)
 
 
 _turn = _Turn()
@@ -203,14 +228,14 @@ def must_have_room() -> None:
     turn.places.release()
 
 
-def in_turn(work: Callable[[], _Result]) -> _Result:
+def in_turn(work: Callable[[], _Result], *, source: str = "") -> _Result:
     """Run `work` on the hashing thread and wait. Raises Busy where too many wait already."""
     turn = _this_process()
     if not turn.places.acquire(blocking=False):
         raise Busy
     counters.add("hashing")
     try:
-        return turn.thread.submit(work).result()
+        return turn.submit(source, work).result()
     finally:
         counters.add("hashing", -1)
         turn.places.release()

@@ -43,7 +43,7 @@ def _proved(name: str, password: str, by: Actor, device: str) -> tuple[Account, 
         with _places.taken(by.source):
             passwords.must_have_room()
             attempt = throttle.take(account, name, by.source, device)
-            right = passwords.matches(password, account and account.password_hash, account and account.password_scheme)
+            right = passwords.matches(password, account and account.password_hash, account and account.password_scheme, source=by.source)
     except (TooManyAttempts, Busy):
         if attempt:
             throttle.give_back(attempt)
@@ -99,7 +99,7 @@ class _Memory:
 class _Places:
     """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
 
-    MOST = 4      # of the nine that passwords.in_turn has
+    MOST = 6      # of the nine that passwords.in_turn has
 
     def __init__(self) -> None:
         self.under_way: Counter[str] = Counter()
@@ -131,9 +131,10 @@ def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> 
 
 
 def welcome(account: Account, *, by: Actor) -> None:
-    """Note the sign-in of an account that has just proved itself. Part of the caller's transaction."""
-    Account.update(last_signed_in_at=database.now()).where(Account.id == account.id).execute()
-    changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account)
+    """Note the sign-in of an account that has just proved itself."""
+    with database.transaction():
+        Account.update(last_signed_in_at=database.now()).where(Account.id == account.id).execute()
+        changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account)
 
 
 def may_sign_in(account: Account) -> bool:
@@ -149,12 +150,12 @@ def _refuse(kind: Kind, account: Account | None, by: Actor) -> NoReturn:
 
 def _admit(account: Account, password: str, attempt: Attempt, by: Actor) -> Account:
     fresh = passwords.hash_anew(password, account.password_hash, account.password_scheme)
-    with database.transaction():
-        throttle.succeeded(attempt)
+    with database.transaction():      # the account before its throttle, as everywhere: two must not wait for each other
         if fresh:
             Account.update(password_hash=fresh[0], password_scheme=fresh[1]).where(
                 (Account.id == account.id) & (Account.password_hash == account.password_hash)).execute()
         welcome(account, by=by)
+        throttle.succeeded(attempt)
     return account
 
 

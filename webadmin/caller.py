@@ -10,6 +10,8 @@ from webadmin import database
 from webadmin.accounts import users
 from webadmin.accounts.changes import Actor
 
+WITHOUT_STORE = ("static", "published.show")
+
 
 def init(app: Flask) -> None:
     hops = app.config["SETTINGS"].proxies
@@ -41,7 +43,7 @@ def request_id() -> str:
 
 
 def _connect() -> None:
-    if request.endpoint == "static":
+    if request.endpoint in WITHOUT_STORE:
         return
     g.connection = database.connection()
     g.connection.__enter__()

@@ -9,8 +9,8 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,6 +22,7 @@ from playhouse.pool import PooledMySQLDatabase, PooledPostgresqlDatabase, Pooled
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 10_000
+LONGEST_PAUSE = 0.01               # seconds
 CONNECTIONS = 150                 # more than any number of web threads; each opens one when it needs one
 READ_COMMITTED = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"      # as on PostgreSQL: no locks on gaps, or writers deadlock
 MIGRATION_LOCK = 0x77656261       # "weba"
@@ -100,12 +101,26 @@ def transaction() -> Iterator[None]:
     if proxy.obj.in_transaction():
         yield
         return
-    if _queue is None:
-        with proxy.obj.atomic():
+    with _queue or nullcontext(), proxy.obj.atomic():
+        _ending.actions = []
+        try:
             yield
+            for action in _ending.actions:
+                action()
+        finally:
+            _ending.actions = None
+
+
+_ending = threading.local()
+
+
+def at_the_end(action: Callable[[], object]) -> None:
+    """Run `action` as the last thing of the transaction, after everything else has its rows; where there is none, in one of its own."""
+    if getattr(_ending, "actions", None) is not None:
+        _ending.actions.append(action)
         return
-    with _queue, proxy.obj.atomic():
-        yield
+    with transaction():
+        action()
 
 
 @contextmanager
@@ -133,10 +148,22 @@ class _WriteQueue:
         try:
             if self.pid != os.getpid():   # a lock inherited over a fork would be shared, and so hold nobody off
                 self.file, self.pid = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), os.getpid()
-            fcntl.flock(self.file, fcntl.LOCK_EX)
+            self._wait()
         except OSError as wrong:
             self.threads.release()
             raise OperationalError(f"the database cannot be written: {wrong.strerror}") from wrong
+
+    def _wait(self) -> None:
+        """Ask again and again, for BUSY_MS: a wait inside the kernel would have no end behind a program that hangs."""
+        last_moment, pause = time.monotonic() + BUSY_MS / 1000, 0.0005
+        while True:
+            try:
+                return fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > last_moment:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def __exit__(self, *_: object) -> None:
         fcntl.flock(self.file, fcntl.LOCK_UN)

@@ -12,6 +12,7 @@ from webadmin import caller
 
 LONGEST_URL, LONGEST_BODY = 8 * 1024, 256 * 1024      # bytes
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
+ORIGIN = re.compile(r"^https?://", re.IGNORECASE)
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
           "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'")
 HEADERS = {
@@ -106,7 +107,7 @@ def is_cross_site() -> bool:
     if origin is None:
         return False
     public = current_app.config["SETTINGS"].url
-    return urlsplit(origin).netloc.lower() not in {request.host.lower(), urlsplit(public).netloc} - {""}
+    return ORIGIN.sub("", origin).lower() not in {request.host.lower(), urlsplit(public).netloc} - {""}
 
 
 def _add_headers(response: Response) -> Response:

@@ -58,7 +58,7 @@ def test_an_unforeseen_failure_is_a_500_with_a_number_to_ask_for(desk, monkeypat
 def test_many_hashings_at_once_are_a_503_with_a_time_to_come_back(browser, ada, monkeypatch):
     from webadmin.accounts import errors, passwords
 
-    def busy(*_):
+    def busy(*_, **__):
         raise errors.Busy
     monkeypatch.setattr(passwords, "matches", busy)
     page = browser.fill("/login", 503, name="ada", password="three green boats")

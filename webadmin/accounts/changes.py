@@ -6,7 +6,7 @@ with a key outside the database, so that nothing can be edited, removed, swapped
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -102,16 +102,22 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
 
 
 def record(kind: Kind, *, by: Actor, account: Account | None = None, before: Mapping[str, Any] | None = None,
-           after: Mapping[str, Any] | None = None, reason: str = "", accounts: int = 1) -> int:
-    """Write one entry about one account (or about none: then `accounts` counts what happened). Returns its number.
+           after: Mapping[str, Any] | None = None, reason: str = "", accounts: int = 1,
+           then: Callable[[int], object] = lambda number: None) -> None:
+    """Write one entry about one account (or about none: then `accounts` counts what happened); `then` gets its number.
 
-    Call it last in the transaction: from here to the commit all writers wait for one another.
+    It is written as the last thing of the transaction, whenever it is asked for: the log's head is held by one writer at a time, and
+    whoever holds it must not wait for another row.
     """
     details = [] if account is None or (before is None and after is None) else [(account.id, _json(before), _json(after))]
-    number = _append(kind, by, digest(reason, details), account=account, reason=reason, accounts=accounts)
-    for account_id, old, new in details:
-        Detail.insert(change_id=number, account_id=account_id, before=old, after=new).execute()
-    return number
+    about = account.id if account else None
+
+    def write() -> None:
+        number = _append(kind, by, digest(reason, details), account_id=about, reason=reason, accounts=accounts)
+        for account_id, old, new in details:
+            Detail.insert(change_id=number, account_id=account_id, before=old, after=new).execute()
+        then(number)
+    database.at_the_end(write)
 
 
 def next_number() -> int:
@@ -125,7 +131,7 @@ def record_set(kind: Kind, *, by: Actor) -> int:
     rows = Detail.select(Detail.account_id, Detail.before, Detail.after).where(Detail.change_id == number).order_by(Detail.account_id)
     counted = _Counted(rows.tuples().iterator())
     covered = digest("", counted)
-    return _append(kind, by, covered, account=None, reason="", accounts=counted.count)
+    return _append(kind, by, covered, reason="", accounts=counted.count)
 
 
 def record_details(kind: Kind, details: Sequence[tuple[int, str, str]], *, by: Actor, reason: str = "") -> int:
@@ -135,7 +141,7 @@ def record_details(kind: Kind, details: Sequence[tuple[int, str, str]], *, by: A
     """
     number = next_number()
     bulk.insert((Detail.change_id, Detail.account_id, Detail.before, Detail.after), ((number, *row) for row in details))
-    return _append(kind, by, digest(reason, details), account=None, reason=reason, accounts=len(details))
+    return _append(kind, by, digest(reason, details), reason=reason, accounts=len(details))
 
 
 class _Counted:
@@ -165,11 +171,11 @@ def move(head: LogHead, **ends: Any) -> None:
     head.save()
 
 
-def _append(kind: Kind, by: Actor, covered: str, *, account: Account | None, reason: str, accounts: int) -> int:
+def _append(kind: Kind, by: Actor, covered: str, *, account_id: int | None = None, reason: str, accounts: int) -> int:
     head = database.locked(LogHead.select()).get()
     entry = Change(id=head.change_id + 1, at=database.now(), kind=kind.word, group=kind.group, actor_id=by.account_id,
                    door=by.door, source=by.source, request_id=by.request_id, reason=reason,
-                   account_id=account.id if account else None, accounts=accounts, digest=covered)
+                   account_id=account_id, accounts=accounts, digest=covered)
     entry.seal = seal(entry, last_seal(head))
     entry.save(force_insert=True)
     move(head, change_id=entry.id, seal=entry.seal)

@@ -7,7 +7,7 @@ from typing import Any
 from peewee import ModelSelect, Value
 
 from webadmin import database
-from webadmin.accounts import changes, names, passwords, rows, search, users
+from webadmin.accounts import changes, names, passwords, rows, search, throttle, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid, LastAdministrator, NotAllowed
 from webadmin.accounts.models import Account, Detail, Login, Session
@@ -64,10 +64,10 @@ def delete_others(*, by: Actor, dry_run: bool = False) -> Plan:
         rows.hold_administrators()
         _must_remain(by)      # two who delete everybody at once would delete each other
         _hold(others)
-        number, now = changes.next_number(), database.now()
-        _write_details(others, number, before={}, after={"deleted_at": Value(now)})
         for table in (Session, Login):
             table.delete().where(table.account_id != by.account_id).execute()
+        number, now = changes.next_number(), database.now()      # from here on the log's head is held: no row of others after it
+        _write_details(others, number, before={}, after={"deleted_at": Value(now)})
         Account.update(deleted_at=now, deleted_by_change=number, epoch=Account.epoch + 1, version=Account.version + 1,
                        updated_at=now).where(
             Account.shelf.in_(PRESENT) & (Account.id != by.account_id)).execute()
@@ -97,7 +97,9 @@ def _secret(password: str, unique: dict[str, str], by: Actor) -> tuple[str, str]
 def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Actor, keep: Kept) -> None:
     everyone = _everyone()
     _hold(everyone)
-    number = changes.next_number()
+    if secret:
+        _end_sessions(by, keep)
+    number = changes.next_number()      # from here on the log's head is held: no row of others after it
     after = {**{name: Value(value) for name, value in columns.items()}, **({"password": Value(changes.SECRET)} if secret else {})}
     _write_details(everyone, number, before={name: getattr(Account, name) for name in columns}, after=after)
     changed: dict[Any, Any] = {Account.version: Account.version + 1, Account.updated_at: database.now()}
@@ -110,14 +112,13 @@ def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Act
     Account.update(changed).where(Account.shelf.in_(PRESENT)).execute()
     if columns:
         search.add_all(everyone)
-    if secret:
-        _end_sessions(by, keep)
     changes.record_set(Kind.MASS_UPDATED, by=by)
 
 
 def _end_sessions(by: Actor, keep: Kept) -> None:
-    """All but the caller's own, which goes on in the new epoch."""
-    epoch = Account.select(Account.epoch).where(Account.id == by.account_id)
+    """All but the caller's own, which goes on in the epoch that is about to begin. Nobody's failures count against the new password."""
+    epoch = Account.select(Account.epoch + 1).where(Account.id == by.account_id)
+    throttle.forgive_all()
     for table, kept in ((Session, keep.session), (Login, keep.login)):
         table.delete().where(table.id != kept).execute()
         table.update(epoch=epoch).where(table.id == kept).execute()

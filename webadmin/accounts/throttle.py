@@ -69,6 +69,11 @@ def succeeded(attempt: Attempt) -> None:
     Throttle.update(failures=Throttle.failures - 1).where((Throttle.name == attempt.source) & (Throttle.failures > 0)).execute()
 
 
+def forgive_all() -> None:
+    """Forget the failures of every account, name and known device: all passwords are new. Those of sources fade by themselves."""
+    Throttle.delete().where(Throttle.in_a_row > 0).execute()
+
+
 def may_register(source: str) -> None:
     """Raises TooManyAttempts where this source has made enough accounts for now."""
     row, now = Throttle.get_or_none(Throttle.name == _registrations(source)), database.now()

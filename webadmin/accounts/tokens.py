@@ -14,8 +14,8 @@ import jwt
 from peewee import fn
 
 from webadmin import database
-from webadmin.accounts import keys, passwords, signin
-from webadmin.accounts.changes import Actor
+from webadmin.accounts import changes, keys, passwords, signin
+from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Login, RevokedToken
 from webadmin.prepared import Prepared, slot
@@ -124,17 +124,20 @@ def read_api_token(token: str) -> Bearer:
     return Bearer(account)
 
 
-def revoke(bearer: Bearer) -> None:
+def revoke(bearer: Bearer, *, by: Actor) -> None:
     """This one JWT is dead from now on; the rest of its login lives."""
     assert bearer.claims is not None
     with database.transaction():
         RevokedToken.insert(jti=bearer.claims["jti"], expires_at=bearer.claims["exp"] * 1000).on_conflict_ignore().execute()
+        changes.record(Kind.SIGNED_OUT, by=by, account=bearer.account)
 
 
-def end(login: Login) -> None:
+def end(bearer: Bearer, *, by: Actor) -> None:
     """The whole login is dead: its access and refresh tokens."""
+    assert bearer.login is not None
     with database.transaction():
-        Login.delete().where(Login.id == login.id).execute()
+        Login.delete().where(Login.id == bearer.login.id).execute()
+        changes.record(Kind.SIGNED_OUT, by=by, account=bearer.account)
 
 
 def hashed(token: str) -> tuple[str, str | None]:

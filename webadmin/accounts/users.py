@@ -75,6 +75,8 @@ def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: in
     with database.transaction():
         rows.hold_administrators()
         current = rows.current(account, version)
+        if current.deleted_at is not None:
+            raise Invalid("This account is deleted. Restore it first, then it can be changed.")
         before = changes.snapshot(current)
         fields.put(current, given)
         old, new = changes.difference(before, changes.snapshot(current))
@@ -83,12 +85,11 @@ def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: in
         fields.must_be_free(current)
         if before["role"] == Role.ADMINISTRATOR and (current.role != Role.ADMINISTRATOR or current.expires_at is not None):
             rows.keep_an_administrator(current)
+        if "role" in new and current.role != Role.ADMINISTRATOR:
+            current.epoch += 1
+        rows.save(current)
         if "role" in new:
-            current.epoch += current.role != Role.ADMINISTRATOR
-            rows.save(current)
             sessions.forget(current, keep=NOTHING_KEPT)
-        else:
-            rows.save(current)
         changes.record(Kind.UPDATED, by=by, account=current, before=old, after=new, reason=reason)
     return current
 
@@ -183,8 +184,7 @@ def purge(account: Account, *, by: Actor) -> None:
         search.remove(current.id, current.search_text)
         search.tidy()
         current.delete_instance()
-        number = changes.record(Kind.PURGED, by=by, account=current)
-        changes.blank(current.id, number)
+        changes.record(Kind.PURGED, by=by, account=current, then=lambda number: changes.blank(current.id, number))
 
 
 def _drafted(given: Mapping[str, Any], password: str) -> Account:
@@ -248,7 +248,6 @@ def _switch(account: Account, kind: Kind, by: Actor, *, reason: str = "", **want
             sessions.forget(current, keep=NOTHING_KEPT)
         rows.save(current)
         old, new = changes.difference(before, changes.snapshot(current))
-        number = changes.record(kind, by=by, account=current, before=old, after=new, reason=reason)
-        if kind in (Kind.DELETED, Kind.RESTORED):
-            Account.update(deleted_by_change=number if kind is Kind.DELETED else None).where(Account.id == current.id).execute()
+        changes.record(kind, by=by, account=current, before=old, after=new, reason=reason, then=lambda number: Account.update(
+            deleted_by_change=number if current.deleted_at is not None else None).where(Account.id == current.id).execute())
     return current

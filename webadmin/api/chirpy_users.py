@@ -69,8 +69,7 @@ def refresh() -> Response:
 @api.post("/revoke")
 def revoke() -> Response:
     bearer = _read(tokens.read_refresh, tokens.CHIRPY)
-    assert bearer.login is not None
-    tokens.end(bearer.login)
+    tokens.end(bearer, by=caller.actor())
     return answer(None, 204)
 
 

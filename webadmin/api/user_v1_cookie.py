@@ -53,8 +53,7 @@ def logout() -> Response:
         abort(403)
     try:
         bearer = _authenticate()
-        assert bearer.login is not None
-        tokens.end(bearer.login)
+        tokens.end(bearer, by=caller.actor())
     except tokens.TokenRefused:
         if wire.scheme() == "bearer":
             raise

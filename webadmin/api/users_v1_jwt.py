@@ -66,15 +66,14 @@ def refresh() -> Response:
 
 @api.delete("/logout")
 def logout() -> Response:
-    tokens.revoke(_authenticate())
+    tokens.revoke(_authenticate(), by=caller.actor())
     return answer({"msg": "Access token revoked"})
 
 
 @api.delete("/logout2")
 def logout2() -> Response:
     bearer = _authenticate(tokens.ACCESS, tokens.REFRESH)
-    assert bearer.login is not None
-    tokens.end(bearer.login)
+    tokens.end(bearer, by=caller.actor())
     return answer({"msg": "Access and refresh tokens revoked"})
 
 

@@ -39,8 +39,7 @@ def set_up(token: str) -> ResponseReturnValue:
             forms.blame(form, wrong)
         else:
             current_app.config["IS_SET_UP"] = True
-            with database.transaction():
-                signin.welcome(account, by=caller.actor())
+            signin.welcome(account, by=caller.actor())
             key = signed_in.begin(account, remember=False)
             forms.say("You are the first administrator.")
             return signed_in.remember_cookies(redirect("/", 303), account, key, remember=False)

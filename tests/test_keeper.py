@@ -3,10 +3,17 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.conftest import at_once
-from webadmin import database, keeper
+from webadmin import keeper
 from webadmin.accounts import verification
 from webadmin.accounts.models import Job
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def test_one_of_many_does_the_work(store):
@@ -47,4 +54,3 @@ def test_the_head_of_the_log_goes_to_the_servers_log(ada, settings, capfd):
     assert keeper.run_due(settings) == ["expiry", "log head"]
     [line] = [json.loads(each) for each in capfd.readouterr().err.splitlines() if "log-head" in each]
     assert line["head"] == verification.head() and verification.verify(line["head"]).trouble == ""
-    assert database.engine() == "sqlite"

@@ -38,6 +38,7 @@ class Entry:
 
     change: Change
     actor: str = ""
+    known: set[int] = field(default_factory=set)      # those of its accounts that have not been deleted for good
     whom: list[tuple[int, str]] = field(default_factory=list)
     details: list[tuple[str, Any, Any]] = field(default_factory=list)      # field, before, after
 
@@ -84,6 +85,11 @@ def history(account: Account, limit: int, *, groups: Iterable[str] = ("change",)
     return entries
 
 
+def name_of(number: int) -> str:
+    """What the account is called today."""
+    return _name(number, dict(Account.select(Account.id, Account.username).where(Account.id == number).tuples()))
+
+
 def differences(detail: Detail) -> list[tuple[str, Any, Any]]:
     """(field, before, after) in the order of the log's fields; a side that has no value is None."""
     before, after = json.loads(detail.before), json.loads(detail.after)
@@ -124,7 +130,7 @@ def _entries(rows: list[Change]) -> list[Entry]:
     """With the names that the accounts have today: the log itself holds numbers only."""
     numbers = {number for row in rows for number in (row.actor_id, row.account_id) if number is not None}
     called = dict(Account.select(Account.id, Account.username).where(Account.id.in_(list(numbers))).tuples()) if numbers else {}
-    return [Entry(row, _actor(row, called), [(row.account_id, _name(row.account_id, called))] if row.account_id is not None else [])
+    return [Entry(row, _actor(row, called), set(called), [(row.account_id, _name(row.account_id, called))] if row.account_id is not None else [])
             for row in rows]
 
 

@@ -54,5 +54,13 @@ def _set_names(account: Account, given: Mapping[str, Any]) -> None:
             if account.email and names.key(account.email) != names.key(account.username):
                 raise Invalid("A username that is an e-mail address must be the account's own.", field="username")
             account.email = account.email or account.username
-    account.username_key = names.key(account.username)
-    account.email_key = names.key(account.email) if account.email else None
+    account.username_key = _key(account.username, "username")
+    account.email_key = _key(account.email, "email") if account.email else None
+
+
+def _key(name: str, field: str) -> str:
+    """The name as it is compared, which may be longer than the name: one letter can become eighteen."""
+    key = names.key(name)
+    if len(key) > LONGEST_TEXT:
+        raise Invalid("This is too long.", field=field)
+    return key

@@ -9,7 +9,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import LONGEST_TEXT
 
-LONGEST_EMAIL = 254
+LONGEST_EMAIL, LONGEST_REASON = 254, 1000
 USERNAME = re.compile(r"[A-Za-z0-9._+-]+")
 # letters that cannot be seen, or that turn the reading direction: they make one name look like another
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -36,6 +36,11 @@ def seen(text: str, field: str, longest: int = LONGEST_TEXT) -> str:
     if len(text) > longest:
         raise Invalid(f"This is longer than {longest} characters.", field=field)
     return text
+
+
+def reason(text: str) -> str:
+    """Why something was done, as it is kept in the log: one line. Raises Invalid."""
+    return seen(text, "reason", LONGEST_REASON)
 
 
 def holds_unseen(text: str) -> bool:

@@ -79,6 +79,11 @@ def renew(session: Session) -> str:
     return key
 
 
+def seconds_left(session: Session) -> int | None:
+    """How long the browser keeps the cookie; None: until it is closed."""
+    return max(1, (session.expires_at - database.now()) // 1000) if session.remember else None
+
+
 def confirmed(session: Session) -> bool:
     """The person has proved within the last minutes that it is still they who sit there (safety.md, SS8)."""
     return 0 <= database.now() - session.confirmed_at < CONFIRMED_MINUTES * MINUTE

@@ -44,6 +44,7 @@ def create(given: Mapping[str, Any], password: str, *, by: Actor, reason: str = 
     Raises Invalid, WeakPassword or Taken.
     """
     by.must_be_administrator()
+    reason = names.reason(reason)
     account = _drafted(given, password)
     if api_token:
         account.token_hash, account.token_digest = _unless_taken(api_token, account)
@@ -72,6 +73,7 @@ def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: in
     by.must_own(account)
     if set(given) - (fields.ALL if by.is_administrator else fields.OWN):
         raise NotAllowed
+    reason = names.reason(reason)
     with database.transaction():
         rows.hold_administrators()
         current = rows.current(account, version)
@@ -233,6 +235,7 @@ def _insert(account: Account, by: Actor, reason: str) -> None:
 def _switch(account: Account, kind: Kind, by: Actor, *, reason: str = "", **wanted: Any) -> Account:
     """Set one column that people turn on and off, unless it stands there already; what weakens an account ends its sessions."""
     by.must_be_administrator()
+    reason = names.reason(reason)
     with database.transaction():
         rows.hold_administrators()
         current = rows.current(account)

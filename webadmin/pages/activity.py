@@ -8,7 +8,7 @@ from typing import Any
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from webadmin.accounts import activity, changes, users
+from webadmin.accounts import activity, changes
 from webadmin.accounts.errors import UnknownView
 from webadmin.pages import shown, signed_in
 
@@ -20,9 +20,9 @@ WORDS = ("q", "group", "kind", "account", "since", "until")
 def index() -> ResponseReturnValue:
     words = {name: request.args.get(name, "").strip() for name in WORDS}
     found = activity.page(_filter(words))
-    account = users.find(_number("account", words["account"]) or 0) if words["account"] else None
+    number = _number("account", words["account"])
     return render_template("activity/list.html", page=_page(found, words), q=words["q"], since=words["since"], until=words["until"],
-                           account=(account.username, shown.address("/activity", words, account=None)) if account else None,
+                           account=(activity.name_of(number), shown.address("/activity", words, account=None)) if number else None,
                            groups=_choices("group", changes.GROUPS.items(), "Everything", words),
                            kinds=_choices("kind", ((word, kind.sentence) for word, kind in changes.KINDS.items()), "Any kind", words),
                            hidden=[(name, words[name]) for name in ("group", "kind", "account") if words[name]])

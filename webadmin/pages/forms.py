@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import flash, session
+from flask import flash, g, session
 from flask_wtf import FlaskForm
 from markupsafe import Markup
 from wtforms import BooleanField, Field, PasswordField, StringField, ValidationError
@@ -62,7 +62,8 @@ def tick(label: str, **options: Any) -> BooleanField:
 
 
 def blame(form: FlaskForm, wrong: AccountError) -> None:
-    """Put the sentence of a broken rule beside the field it belongs to, or at the top of the form."""
+    """Put the sentence of a broken rule beside the field it belongs to, or at the top of the form; the answer gets its status."""
+    g.refused = wrong
     field: Field | None = form._fields.get(wrong.field)
     if field is None:
         form.form_errors.append(wrong.sentence)

@@ -8,7 +8,7 @@ from wtforms import Field, ValidationError
 
 from webadmin import caller, security
 from webadmin.accounts import activity, sessions, signin, users
-from webadmin.accounts.errors import AccountError, SignInRefused
+from webadmin.accounts.errors import AccountError, WrongCredentials
 from webadmin.pages import forms, shown, signed_in
 
 pages = signed_in.door("me")
@@ -63,24 +63,20 @@ def me() -> ResponseReturnValue:
 @signed_in.without_new_password
 def password() -> ResponseReturnValue:
     """A wrong current password counts as a failed sign-in; success ends all other sessions and gives this one a new key."""
-    form, status = PasswordForm(), 200
-    headers: dict[str, str] = {}
+    form = PasswordForm()
     if form.validate_on_submit():
         try:
             signin.confirm(g.account, form.current.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE))
             users.change_password(g.account, form.password.data, by=caller.actor(), keep=sessions.Kept(session=g.session.id))
-        except SignInRefused as refused:
-            wait = getattr(refused, "retry_after", None)
-            status, headers = (429, {"Retry-After": str(wait)}) if wait else (422, {})
-            form.current.errors = [refused.sentence if wait else "This is not your current password."]
+        except WrongCredentials:
+            form.current.errors = ["This is not your current password."]
         except AccountError as wrong:
             forms.blame(form, wrong)
         else:
             signed_in.renew_session()
             forms.say("Your password is changed. Every other session has ended.")
             return redirect("/me", 303)
-    return render_template("sign_in/password.html", form=form, forced=g.account.must_change_password), (
-        status if status != 200 else 422 if form.errors else 200), headers
+    return render_template("sign_in/password.html", form=form, forced=g.account.must_change_password), 422 if form.errors else 200
 
 
 @pages.post("/me/sessions/<number:session_id>/end")

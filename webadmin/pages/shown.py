@@ -30,7 +30,7 @@ class Line:
     reason: str
     group: str
     ok: bool
-    whom: list[tuple[str, str]]
+    whom: list[tuple[str, str | None]]
     whom_more: str
     diff: list[tuple[str, str | None, str]]
 
@@ -39,9 +39,13 @@ def line(entry: activity.Entry) -> Line:
     change, kind = entry.change, entry.kind
     many = f"{change.accounts:,} {'attempts' if kind.group == 'refused' else 'accounts'}" if change.accounts > 1 else ""
     return Line(sentence=kind.sentence, at=change.at, by=entry.actor, through=DOORS.get(change.door, change.door), source=change.source,
-                by_url=f"/users/{change.actor_id}" if change.actor_id else None, reason=change.reason, group=kind.group,
-                ok=kind.group != "refused", whom=[(name, f"/users/{number}") for number, name in entry.whom], whom_more=many,
+                by_url=_page_of(change.actor_id, entry), reason=change.reason, group=kind.group,
+                ok=kind.group != "refused", whom=[(name, _page_of(number, entry)) for number, name in entry.whom], whom_more=many,
                 diff=[(FIELDS.get(name, name), value(name, before), value(name, after) or "none") for name, before, after in entry.details])
+
+
+def _page_of(number: int | None, entry: activity.Entry) -> str | None:
+    return f"/users/{number}" if number in entry.known else None
 
 
 def value(name: str, raw: Any) -> str | None:

@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
-from webadmin import caller, failures, security
+from webadmin import caller, security
 from webadmin.accounts import sessions, signin
 from webadmin.accounts.errors import SignInRefused
 from webadmin.pages import forms, signed_in
@@ -35,7 +35,7 @@ def first_page() -> ResponseReturnValue:
 @signed_in.anyone
 def login() -> ResponseReturnValue:
     """One answer and one time for every reason to refuse. The password is never sent back."""
-    form, trouble, status = SignInForm(), None, 200
+    form, trouble = SignInForm(), None
     going_to = signed_in.safe_next(form.next.data or request.args.get("next", ""))
     if request.method == "GET" and current_user.is_authenticated:
         return redirect(going_to, 303)
@@ -43,13 +43,12 @@ def login() -> ResponseReturnValue:
         try:
             account = signin.authenticate(form.name.data, form.password.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE))
         except SignInRefused as refused:
-            trouble, status, g.retry_after = refused.sentence, failures.status_of(refused), getattr(refused, "retry_after", None)
+            trouble, g.refused = refused.sentence, refused
         else:
             key = signed_in.begin(account, remember=form.remember.data)
             return signed_in.remember_cookies(redirect(going_to, 303), account, key, remember=form.remember.data)
     form.next.data = going_to if going_to != "/" else ""
-    headers = {"Retry-After": str(g.retry_after)} if g.get("retry_after") else {}
-    return render_template("sign_in/login.html", form=form, trouble=trouble), 422 if form.errors else status, headers
+    return render_template("sign_in/login.html", form=form, trouble=trouble), 422 if form.errors else 200
 
 
 @pages.post("/logout")

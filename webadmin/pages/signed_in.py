@@ -68,7 +68,7 @@ def init(app: Flask) -> None:
     manager = _Adapter(app, add_context_processor=False)      # the page that says the store is gone must not ask it
     manager.session_protection = None      # it trusts X-Forwarded-For, and our own rows do better
     manager.request_loader(_account_of)
-    app.after_request(_renew_cookie)
+    app.after_request(_finish)
 
 
 class _Adapter(LoginManager):
@@ -177,8 +177,12 @@ def _sign_in_address() -> str:
     return "/login" if target == "/" else f"/login?next={quote(target, safe='/')}"
 
 
-def _renew_cookie(response: Response) -> Response:
+def _finish(response: Response) -> Response:
+    """The new key of a session that was renewed, and the status of a rule that a form broke."""
     if "renewed_key" in g:
-        security.set_cookie(response, SESSION, g.renewed_key,
-                            seconds=max(1, (g.session.expires_at - sessions.database.now()) // 1000) if g.session.remember else None)
+        security.set_cookie(response, SESSION, g.renewed_key, seconds=sessions.seconds_left(g.session))
+    if "refused" in g:
+        response.status_code = failures.status_of(g.refused)
+        if hasattr(g.refused, "retry_after"):
+            response.headers["Retry-After"] = str(g.refused.retry_after)
     return response

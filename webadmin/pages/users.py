@@ -57,6 +57,8 @@ def index() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     form = NewUserForm()
     if form.validate_on_submit():
+        if form.role.data == Role.ADMINISTRATOR and (asked := signed_in.ask_to_confirm()) is not None:
+            return asked
         given = {**form.given(), "must_change_password": form.must_change.data}
         try:
             account = users.create(given, form.password.data, by=caller.actor(), reason=form.reason.data)
@@ -139,7 +141,7 @@ def delete(account_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
     if request.method == "GET":
         return render_template("users/delete.html", account=account, sessions=_sessions(account))
-    users.delete(account, by=caller.actor(), reason=request.form.get("reason", "")[:1000].strip())
+    users.delete(account, by=caller.actor(), reason=request.form.get("reason", ""))
     return _done(account, "Deleted the account of <b>{name}</b>. It can be restored.")
 
 

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
@@ -16,6 +17,7 @@ from . import counters, logs, security
 SILENT_SECONDS = 25
 REQUEST_SECONDS = 25           # from first to last byte of a request ...
 SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at this rate
+MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 LONGEST_PATH = 1000            # characters in the log
 
 # Who is told to come back later is not listened to for a moment: a flood must not take the pages' share. Costs no thread.
@@ -87,8 +89,16 @@ class _ErrorTask(_Logged, ErrorTask):
         super().execute()
 
 
+class _Request(HTTPRequestParser):
+    def parse_header(self, header_plus: bytes) -> None:
+        """Refuse what a proxy and this server could read as different requests (RFC 9112 section 6.1)."""
+        super().parse_header(header_plus)
+        if "CONTENT_LENGTH" in self.headers and self.chunked:
+            raise ParsingError("Content-Length and Transfer-Encoding together")
+
+
 class _Connection(HTTPChannel):
-    task_class, error_task_class = _AppTask, _ErrorTask
+    task_class, error_task_class, parser_class = _AppTask, _ErrorTask, _Request
     begun = 0.0  # when the request that is still coming began
     deaf_until = 0.0
 
@@ -116,6 +126,19 @@ class _Connection(HTTPChannel):
 class Listener(TcpWSGIServer):
     channel_class = _Connection
     stopping = False
+
+    def accept(self) -> Any:
+        """The next connection, unless its source holds so many that it would leave none to others; behind a proxy all have one source."""
+        taken = super().accept()
+        if taken and self.adj.clear_untrusted_proxy_headers and self._held_by(taken[1]) >= MOST_OF_ONE_SOURCE:
+            taken[0].close()
+            return None
+        return taken
+
+    def _held_by(self, address: tuple[Any, ...]) -> int:
+        if len(self.active_channels) < MOST_OF_ONE_SOURCE:
+            return 0
+        return sum(each.addr[0] == self.fix_addr(address)[0] for each in list(self.active_channels.values()))
 
     def maintenance(self, now: float) -> None:
         """Close overdue connections, even those whose other end never reads again."""

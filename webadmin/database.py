@@ -10,10 +10,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import peewee
 from peewee import IntegrityError, InterfaceError, OperationalError, fn
@@ -52,11 +52,12 @@ def bind(url: str) -> None:
     else:
         where = {"host": parts.hostname, "port": parts.port, "user": unquote(parts.username or "") or None,
                  "password": unquote(parts.password or "") or None}
-        given = {name: value for name, value in where.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in where.items() if value is not None}
         pooled: Any = PooledPostgresqlDatabase if parts.scheme.startswith("postgres") else PooledMySQLDatabase
         extra: dict[str, Any] = {} if parts.scheme.startswith("postgres") else {
             "charset": "utf8mb4", "mariadb": True, "init_command": READ_COMMITTED}
-        store = pooled(parts.path.lstrip("/"), autoconnect=False, max_connections=CONNECTIONS, stale_timeout=300, **given, **extra)
+        given |= dict(parse_qsl(parts.query))
+        store = pooled(unquote(parts.path.lstrip("/")), autoconnect=False, max_connections=CONNECTIONS, stale_timeout=300, **given, **extra)
     proxy.initialize(store)
 
 
@@ -121,6 +122,13 @@ def at_the_end(action: Callable[[], object]) -> None:
         return
     with transaction():
         action()
+
+
+def forget_overwritten() -> None:
+    """Leave nothing of removed rows in SQLite's log of writes; where a reader holds it just now, the next checkpoint does."""
+    if engine() == "sqlite" and not proxy.obj.in_transaction():
+        with suppress(OperationalError):
+            proxy.obj.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

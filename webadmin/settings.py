@@ -51,8 +51,17 @@ def _address(text: str) -> str:
 
 
 def _database(text: str) -> str:
-    if urlsplit(text).scheme not in ("sqlite", "postgresql", "postgres", "mysql", "mariadb"):
+    parts = urlsplit(text)
+    if parts.scheme not in ("sqlite", "postgresql", "postgres", "mysql", "mariadb"):
         raise ValueError("must start with sqlite:///, postgresql:// or mariadb://")
+    if len(parts.path) < 2 or parts.scheme == "sqlite" and parts.netloc:
+        raise ValueError("must name a database, such as sqlite:////folder/file.db or postgresql://user@host/name")
+    if parts.query and not parts.scheme.startswith("postgres"):
+        raise ValueError("may have words after a ? for PostgreSQL only, such as ?sslmode=require")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("must have a port from 1 to 65535, or none") from None
     return text
 
 

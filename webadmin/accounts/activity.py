@@ -87,7 +87,12 @@ def history(account: Account, limit: int, *, groups: Iterable[str] = ("change",)
 
 def name_of(number: int) -> str:
     """What the account is called today."""
-    return _name(number, dict(Account.select(Account.id, Account.username).where(Account.id == number).tuples()))
+    return _name(number, _called([number]))
+
+
+def is_known(number: int) -> bool:
+    """There is an account of this number, or there was one."""
+    return Account.select().where(Account.id == number).exists() or Change.select().where(Change.account_id == number).exists()
 
 
 def differences(detail: Detail) -> list[tuple[str, Any, Any]]:
@@ -129,9 +134,17 @@ def _about(account_id: int) -> Expression:
 def _entries(rows: list[Change]) -> list[Entry]:
     """With the names that the accounts have today: the log itself holds numbers only."""
     numbers = {number for row in rows for number in (row.actor_id, row.account_id) if number is not None}
-    called = dict(Account.select(Account.id, Account.username).where(Account.id.in_(list(numbers))).tuples()) if numbers else {}
-    return [Entry(row, _actor(row, called), set(called), [(row.account_id, _name(row.account_id, called))] if row.account_id is not None else [])
-            for row in rows]
+    called = _called(numbers)
+    return [Entry(row, _actor(row, called), set(called), _whom(row, called)) for row in rows]
+
+
+def _whom(row: Change, called: dict[int, str]) -> list[tuple[int, str]]:
+    return [(row.account_id, _name(row.account_id, called))] if row.account_id is not None else []
+
+
+def _called(numbers: Iterable[int]) -> dict[int, str]:
+    wanted = list(numbers)
+    return dict(Account.select(Account.id, Account.username).where(Account.id.in_(wanted)).tuples()) if wanted else {}
 
 
 def _actor(row: Change, called: dict[int, str]) -> str:

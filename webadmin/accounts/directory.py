@@ -130,7 +130,12 @@ def everyone(*columns: Field) -> Iterator[tuple[Any, ...]]:
 
 def numbered(offset: int, count: int, *columns: Field) -> list[tuple[Any, ...]]:
     """`count` of them from the offset on: for contracts whose document asks for a page by its number."""
-    return list(_present(*columns).offset(offset).limit(count).tuples())
+    return _prepared_numbers(columns).tuples(count, offset)
+
+
+@cache
+def _prepared_numbers(columns: tuple[Field, ...]) -> Prepared:
+    return Prepared(lambda: _present(*columns).limit(slot(0)).offset(slot(1)))
 
 
 def _present(*columns: Field) -> ModelSelect:

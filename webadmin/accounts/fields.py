@@ -26,6 +26,7 @@ def put(account: Account, given: Mapping[str, Any]) -> None:
         account.role = int(given["role"])
     _set_names(account, given)
     account.display_name = account.display_name or f"{account.first_name} {account.last_name}".strip() or account.username
+    account.display_name = account.display_name[:LONGEST_TEXT]
     account.display_key = names.fold(account.display_name)[:LONGEST_TEXT]      # é sorts with e; one letter can become eighteen
     account.search_text = search.text_of(account)
 

@@ -187,6 +187,7 @@ def purge(account: Account, *, by: Actor) -> None:
         search.tidy()
         current.delete_instance()
         changes.record(Kind.PURGED, by=by, account=current, then=lambda number: changes.blank(current.id, number))
+    database.forget_overwritten()
 
 
 def _drafted(given: Mapping[str, Any], password: str) -> Account:

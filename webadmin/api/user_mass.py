@@ -137,9 +137,9 @@ def _token() -> str | None:
 
 
 def _body() -> dict[str, Any]:
-    """The fields of a form, or of a JSON object."""
-    if request.mimetype in FORMS:
-        raw = request.get_data(parse_form_data=False, cache=True)
+    """The fields of a form, or of a JSON object, which curl sends as a form unless told otherwise."""
+    raw = request.get_data(parse_form_data=False, cache=True)
+    if request.mimetype in FORMS and not raw.lstrip().startswith(b"{"):
         wire.must_be_utf_8(raw if request.mimetype == FORMS[1] else unquote_to_bytes(raw))
         return {name: _once(request.form, name) for name in request.form}
     return wire.json_object()

@@ -9,7 +9,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from webadmin.accounts import activity, changes
-from webadmin.accounts.errors import UnknownView
+from webadmin.accounts.errors import NotFound, UnknownView
 from webadmin.pages import shown, signed_in
 
 pages = signed_in.door("activity", "/activity")
@@ -21,6 +21,8 @@ def index() -> ResponseReturnValue:
     words = {name: request.args.get(name, "").strip() for name in WORDS}
     found = activity.page(_filter(words))
     number = _number("account", words["account"])
+    if number and not found.entries and not activity.is_known(number):
+        raise NotFound
     return render_template("activity/list.html", page=_page(found, words), q=words["q"], since=words["since"], until=words["until"],
                            account=(activity.name_of(number), shown.address("/activity", words, account=None)) if number else None,
                            groups=_choices("group", changes.GROUPS.items(), "Everything", words),

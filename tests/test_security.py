@@ -157,3 +157,9 @@ def test_only_declared_hops_say_where_a_request_came_from(settings, store, ada):
                             headers={"X-Forwarded-For": "198.51.100.7, 203.0.113.9", "X-Forwarded-Host": "evil.example"})
         with database.connection():
             assert Change.select().order_by(Change.id.desc()).first().source == expected
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "http://evil.example", "//", "x" * 3000, "http://localhost:99999"])
+def test_an_odd_origin_is_another_site(app, ada, origin):
+    for path in ("/login", "/api/v1/login", "/user", "/api/users"):
+        assert app.test_client().post(path, headers={"Origin": origin}).status_code == 403

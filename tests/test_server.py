@@ -264,3 +264,36 @@ def test_request_that_cannot_be_read_is_refused_safely_and_logged(server: Server
 def test_answers_do_not_tell_what_serves_them(server: Server) -> None:
     with server.connect(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as client:
         assert b"server:" not in client.recv(65_536).lower()
+
+
+def test_a_request_with_two_kinds_of_length_is_refused_and_its_connection_closed(start: Callable[..., Server]) -> None:
+    server = start()
+    connection = server.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    answer = b""
+    with connection:
+        while piece := connection.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+def test_one_source_does_not_take_every_connection(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    held = [server.connect(b"GET / HTTP/1.1\r\nHost: x\r\n") for _ in range(450)]
+    with contextlib.ExitStack() as stack:
+        for each in held:
+            stack.enter_context(each)
+        stranger = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5, source_address=("127.0.0.2", 0)))
+        stranger.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert stranger.recv(65536).startswith(b"HTTP/1.1 200")
+        time.sleep(0.2)
+        assert sum(_closed(each) for each in held) >= 40
+
+
+def _closed(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True

@@ -56,7 +56,7 @@ def test_a_preset_administrator_is_made_once_and_then_ignored(here):
 
 @pytest.mark.parametrize("name, password", [("a b", PASSWORD), ("ada", "tiny"), ("ada", "password1"), ("ada", "ada")])
 def test_a_preset_that_breaks_a_rule_is_refused_with_a_sentence(here, name, password):
-    with pytest.raises(start.StartError, match="make no administrator: .*[.]$") as wrong:
+    with pytest.raises(start.StartError, match=r"make no administrator: .*[.]$") as wrong:
         start.prepare(replace(here, admin_username=name, admin_password=password))
     assert password not in str(wrong.value) or password == "ada"
     assert people() == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 
@@ -132,10 +133,8 @@ def test_no_password_or_key_gets_into_the_store(ada, person, by_ada, store):
     users.change_password(eve, f"{CANARY}-2", by=by_ada)
     users.update_with_password(eve, {"first_name": "E"}, f"{CANARY}-3", by=by_ada, reason="forgot")
     for name, typed in (("eve", f"{CANARY}-3"), ("eve", f"{CANARY}-wrong"), (f"{CANARY}-typed-as-name", "x"), (key, "x")):
-        try:
+        with contextlib.suppress(signin.WrongCredentials):
             signin.authenticate(name, typed, by=BROWSER)
-        except signin.WrongCredentials:
-            pass
     held = str([row for table in models.Model.__subclasses__() for row in table.select().dicts()])
     assert CANARY not in held and key not in held
 
@@ -190,3 +189,13 @@ def test_a_stranger_has_no_name_in_the_log(store):
     changes.record(Kind.CREATED, by=COMMAND_LINE)
     assert [entry.actor for entry in activity.page(activity.Filter()).entries] == ["The command line", "Someone not signed in"]
     assert Account.select().count() == 0
+
+
+def test_the_log_is_written_after_every_other_row_of_its_transaction(store, ada, bob, monkeypatch):
+    asked, ask = [], database.proxy.obj.execute_sql
+    monkeypatch.setattr(database.proxy.obj, "execute_sql", lambda sql, *rest: (asked.append(sql.lower()), ask(sql, *rest))[1])
+    users.update_with_password(bob, {"display_name": "Bobby", "role": 2}, "a quiet green harbour", by=COMMAND_LINE)
+    first = next(number for number, sql in enumerate(asked) if "log_head" in sql)
+    for later in asked[first:]:
+        assert not any(f"{verb} {quote}{table}{quote}" in later for verb in ("update", "delete from", "insert into") for quote in "\"`"
+                       for table in ("account", "session", "login", "throttle")), later

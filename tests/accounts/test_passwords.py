@@ -165,7 +165,7 @@ def test_nine_hashings_wait_and_the_tenth_is_refused():
             thread.start()
         begun.wait(5)
         deadline = time.monotonic() + 5
-        while passwords._turn.places._value and time.monotonic() < deadline:  # type: ignore[attr-defined]
+        while passwords._turn.places._value and time.monotonic() < deadline:
             time.sleep(0.01)
         with pytest.raises(Busy) as busy:
             passwords.in_turn(lambda: None)

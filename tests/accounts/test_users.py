@@ -204,8 +204,8 @@ def test_the_first_administrator_is_made_once(store):
     assert Account.select().count() == 1
 
 
-LEAVING = {"delete": users.delete, "disable": users.disable, "demote": lambda account, by: users.update(account, {"role": Role.USER}, by=by),
-           "end": lambda account, by: users.update(account, {"expires_at": database.now() + 1000}, by=by)}
+LEAVING = {"delete": users.delete, "disable": users.disable, "demote": lambda account, by: users.update(account, {"role": Role.USER}, by=by),  # type: ignore[misc]
+           "end": lambda account, by: users.update(account, {"expires_at": database.now() + 1000}, by=by)}  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
@@ -247,6 +247,6 @@ def test_a_deletion_and_a_change_at_once_never_bring_the_account_back(bob, by_ad
 
 def test_of_two_who_take_a_name_at_once_one_gets_it(ada):
     for number in range(6):
-        make = lambda: users.create({"username": f"twin{number}"}, PASSWORD, by=COMMAND_LINE)  # noqa: E731, B023
+        make = lambda: users.create({"username": f"twin{number}"}, PASSWORD, by=COMMAND_LINE)  # noqa: E731
         results = at_once(make, make)
         assert kinds(results) == ["Account", "UsernameTaken"], results

@@ -263,6 +263,14 @@ def test_a_change_that_matters_asks_who_it_is_after_a_quarter_of_an_hour(desk, b
     desk.fill(f"/users/{bob.id}/edit", first_name="Rob")
 
 
+def test_making_an_administrator_asks_who_it_is_after_a_quarter_of_an_hour(desk, clock):
+    clock(minutes=16)
+    new = {"username": "eve", "password": "a quiet green harbour"}
+    assert desk.fill("/users/new", 403, role="2", **new).h1 == "Confirm that it is you" and users.named("eve") is None
+    desk.send("/users/new", confirm_password=PASSWORD)
+    assert users.named("eve").is_administrator
+
+
 def test_restoring_and_deleting_for_good_ask_who_it_is(desk, bob, carol, clock):
     for account in (bob, carol):
         users.delete(account, by=COMMAND_LINE)

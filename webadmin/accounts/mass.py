@@ -106,12 +106,14 @@ def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Act
     changed.update({getattr(Account, name): value for name, value in columns.items()})
     if secret:
         changed |= {Account.password_hash: secret[0], Account.password_scheme: secret[1], Account.epoch: Account.epoch + 1}
-    if columns:
+    whole = 2 * everyone.count() > Account.select().count()      # then to make the index anew takes less than to change it
+    if columns and not whole:
         search.remove_all(everyone)
+    if columns:
         changed[Account.search_text] = search.with_names(columns.get("first_name"), columns.get("last_name"))
     Account.update(changed).where(Account.shelf.in_(PRESENT)).execute()
     if columns:
-        search.add_all(everyone)
+        search.rebuild() if whole else search.add_all(everyone)
     changes.record_set(Kind.MASS_UPDATED, by=by)
 
 

@@ -26,6 +26,7 @@ STATES = {"active": (0, 1), "disabled": (2, 3), "deleted": (4, 5)}
 ROLES = {"user": 0, "administrator": 1}
 SORTS = {"display_name": Account.display_key, "state": Account.display_key, "email": Account.email_sort, "username": Account.username_key,
          "role": Account.display_key, "last_signed_in": Account.last_signed_in_at, "created": Account.created_at}
+BY_NAME = [name for name, column in SORTS.items() if any(column is each for each in search.BEGINNINGS)]
 SEEN = ("never", "90d", "1y", "7d")
 
 
@@ -79,6 +80,9 @@ def ahead(view: View, start: Place | None, down: bool, term: str) -> list[Place]
     asked = (view.sort, down, legs, view.last_signed_in, search.shape_of(term))
     if not term and (not view.last_signed_in or view.sort == "last_signed_in"):
         return _merged(_walk(*asked), values, down, view)
+    if asked[-1] == "beginning" and view.sort in BY_NAME and database.engine() == "sqlite":
+        own, others = (_merged(query(*asked), values, down, view) for query in (_own_walk, _exact))
+        return sorted(own + others, reverse=down)[: view.per_page + 1]
     found = _merged(_budgeted_walk(*asked), values, down, view)
     return found if len(found) > view.per_page else _merged(_exact(*asked), values, down, view)
 
@@ -112,6 +116,14 @@ def _walk(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen: 
 
 
 @cache
+def _own_walk(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen: str, _shape: str) -> Prepared:
+    """Of the rows that begin with the term, those that do so in the column that sorts: they stand together. _exact finds the others."""
+    begun = search.begins(SORTS[sort], slot(4), slot(5))
+    condition = begun & _asked(Account, seen, "") if seen else begun
+    return Prepared(lambda: _union(_on_shelf(sort, down, *leg, where=condition).limit(slot(2)) for leg in legs))
+
+
+@cache
 def _budgeted_walk(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen: str, shape: str) -> Prepared:
     """No order outside: the rows come in the order of the walk, and the walk ends with the last one wanted."""
     def leg(*one: Any) -> ModelSelect:
@@ -129,11 +141,11 @@ def _exact(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen:
 
 def _exactly(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen: str, shape: str) -> ModelSelect:
     rank, column = Case(Account.shelf, [(shelf, rank) for shelf, rank, _ in legs]), SORTS[sort]
-    by_index = shape == "inside" and database.engine() == "sqlite"
+    by_index = shape and database.engine() == "sqlite"
     query = Account.select(rank, column, Account.id).where(_asked(Account, seen, shape))
     query = query.where((database.unindexed(Account.shelf) if by_index else Account.shelf).in_([shelf for shelf, _, _ in legs]))
     if by_index:
-        query = query.where(search.indexed(slot(6)))
+        query = query.where(search.indexed(slot(6)) if shape == "inside" else search.begun(slot(4), slot(5), but=column))
     if any(bounded for _, _, bounded in legs):
         here, there = Tuple(rank, column, Account.id), Tuple(slot(7), slot(0), slot(1))
         query = query.where(here < there if down else here > there)

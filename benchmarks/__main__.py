@@ -8,6 +8,7 @@ import platform
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -71,7 +72,7 @@ def run(on: Candidates, wanted: list[int]) -> list[Finding]:
             begun = time.monotonic()
             try:
                 found += GOALS[goal](on)
-            except Unusable as wrong:
+            except (Unusable, OSError, subprocess.SubprocessError) as wrong:      # the other goals are measured all the same
                 print(f"Goal {goal} could not be measured: {wrong}", file=sys.stderr)
             print(f"... goal {goal}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     finally:

@@ -43,20 +43,21 @@ class Candidates:
     def product(self, size: int) -> Server:
         name = f"product-{size}"
         if name not in self.running:
-            server = servers.product(self.stores.product(size))
+            server = servers.product(self.stores.python("product"), self.stores.product(size))
             self._started(name, server)
             servers.sign_in(server)
         return self.running[name]
 
     def apart(self, name: str) -> Server:
         """The product over a small store of its own, for what leaves traces."""
-        server = servers.product(self.stores.copy(self.small, name))
+        server = servers.product(self.stores.python("product"), self.stores.copy(self.small, name))
         return self._started(name, server)
 
     def django(self, size: int) -> Server:
         path, keys = self.stores.django(size)
         name = f"django-{size}"
-        return self.running.get(name) or self._started(name, servers.django(self.stores.python, path, keys["session"], keys["token"]))
+        return self.running.get(name) or self._started(
+            name, servers.django(self.stores.python("django"), path, keys["session"], keys["token"]))
 
     def floor(self, size: int) -> Server:
         name = f"floor-{size}"

@@ -84,16 +84,16 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def product(data: Path) -> Server:
+def product(python: str, data: Path) -> Server:
     port = free_port()
     settings = {**product_settings(data), "WEBADMIN_PORT": str(port)}
-    return Server([sys.executable, "run.py"], settings, port, "/login", data.parent / "product.log")
+    return Server([python, "run.py"], settings, port, "/login", data.parent / "product.log")
 
 
-def django(python: Path, database: Path, session: str, token: str) -> Server:
+def django(python: str, database: Path, session: str, token: str) -> Server:
     """gunicorn, gthread: the quickest of its own workers here, with connections kept alive."""
     port = free_port()
-    words = [str(python), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(WORKERS), "--threads", "4",
+    words = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(WORKERS), "--threads", "4",
              "--no-control-socket", "--log-level", "warning", "django.core.wsgi:get_wsgi_application()"]
     return Server(words, django_settings(database), port, "/admin/login/", database.parent / "django.log", f"sessionid={session}", token)
 

@@ -17,16 +17,24 @@ from benchmarks import floor, people
 from benchmarks.drive import Unusable
 from benchmarks.servers import NAME, PASSWORD, ROOT, django_settings, product_settings
 
-REQUIREMENTS = Path(__file__).parent / "requirements.txt"
-FLASK = (sys.executable, "-m", "flask", "--app", "webadmin")
+REQUIREMENTS = {"product": ROOT / "requirements.txt", "django": Path(__file__).with_name("requirements.txt")}
+FLASK = ("-m", "flask", "--app", "webadmin")
 
 
 class Stores:
     """Everything in one folder: what is there already is used again."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.python = folder / "django" / "bin" / "python"
+    def __init__(self, folder: Path, python: Path | None = None):
+        self.folder, self.given = folder, python
+
+    def python(self, name: str) -> str:
+        """An environment that has what the product, or Django, needs and nothing else: what is merely there is imported by some."""
+        found = self.folder / f"{name}-env" / "bin" / "python"
+        if name == "product" and self.given:
+            return str(self.given)
+        if not found.exists():
+            self._install(name, found)
+        return str(found)
 
     def csv(self, size: int) -> Path:
         path = self.folder / f"people-{size}.csv"
@@ -37,13 +45,14 @@ class Stores:
         data = self.folder / f"product-{size}"
         if not (data / "webadmin.db").exists():
             _tell(f"filling the product with {size:,} accounts")
-            timed([*FLASK, "create-admin", NAME, "--password", PASSWORD], product_settings(data), self.folder / "import.log")
+            make = [self.python("product"), *FLASK, "create-admin", NAME, "--password", PASSWORD]
+            timed(make, product_settings(data), self.folder / "import.log")
             self._remember(f"import-{size}", self.import_into(data, size))
         return data
 
     def import_into(self, data: Path, size: int) -> dict[str, float]:
         """Seconds and peak MiB of `flask import` of this many accounts."""
-        return timed([*FLASK, "import", str(self.csv(size))], product_settings(data), self.folder / "import.log")
+        return timed([self.python("product"), *FLASK, "import", str(self.csv(size))], product_settings(data), self.folder / "import.log")
 
     def copy(self, size: int, name: str) -> Path:
         """A data folder of its own, for what writes; keys included."""
@@ -67,13 +76,12 @@ class Stores:
         return path, self.remembered(f"django-{size}")
 
     def prepare_django(self, path: Path) -> dict[str, str]:
-        self._install()
         found: dict[str, str] = json.loads(self._django(path, "prepare"))
         return found
 
     def fill_django(self, path: Path, size: int) -> dict[str, float]:
         """Seconds and peak MiB of the whole process, as of ours."""
-        words = [str(self.python), "-m", "benchmarks.django_peer.fill", str(self.csv(size))]
+        words = [self.python("django"), "-m", "benchmarks.django_peer.fill", str(self.csv(size))]
         return timed(words, django_settings(path), path.parent / "django-fill.log")
 
     def floor(self, size: int) -> Path:
@@ -90,18 +98,16 @@ class Stores:
         (self.folder / f"{name}.json").write_text(json.dumps(found))
 
     def _django(self, path: Path, *words: str) -> str:
-        command = [str(self.python), "-m", "benchmarks.django_peer.fill", *words]
+        command = [self.python("django"), "-m", "benchmarks.django_peer.fill", *words]
         return subprocess.run(command, cwd=ROOT, env=django_settings(path), check=True, stdout=subprocess.PIPE, text=True).stdout
 
-    def _install(self) -> None:
-        if self.python.exists():
-            return
-        _tell("installing Django and DRF")
-        venv.create(self.folder / "django", with_pip=True)
-        done = subprocess.run([str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)])
-        if done.returncode:
-            shutil.rmtree(self.folder / "django")
-            raise Unusable("Django could not be installed")
+    def _install(self, name: str, python: Path) -> None:
+        _tell(f"installing what the {name} needs")
+        venv.create(python.parent.parent, with_pip=True)
+        words = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS[name])]
+        if subprocess.run(words).returncode:
+            shutil.rmtree(python.parent.parent)
+            raise Unusable(f"what the {name} needs could not be installed")
 
 
 def timed(words: list[str], environment: dict[str, str], log: Path) -> dict[str, float]:

@@ -19,6 +19,7 @@ from benchmarks.goals import Finding
 from benchmarks.reading import short
 
 SIGN_IN_SECONDS = 8              # at least: there are some ten a second
+SIGN_INS_AT_ONCE = 6
 FLOOD_BEGINS_SECONDS = 1.5
 STARTS = 5
 EVERYBODY = "shelf IN (0, 1, 2, 3)"
@@ -32,15 +33,15 @@ BARE_DELETE = (DETAILS.format("", "'deleted_at', 1800000000000", EVERYBODY),
 
 
 def sign_ins(on: Candidates) -> Iterator[Finding]:
-    """8: the browser's sign-in, eight people at once, beside bcrypt and nothing else."""
+    """8: the browser's sign-in, as many at once as one address may in one process, beside bcrypt and nothing else."""
     server = on.apart("signing-in")
     body, headers = servers.sign_in_form(server.port)
     target, seconds = Target(server.pid, server.port, "/login", headers, body, expected=303), max(SIGN_IN_SECONDS, on.seconds)
     target.check()
     ours, raw = [], []
     for _ in range(on.rounds):
-        raw.append(float(_alone("bcrypt", str(seconds)).stdout))
-        ours.append(drive.one(target, seconds).rate)
+        raw.append(float(_alone(on, "bcrypt", str(seconds)).stdout))
+        ours.append(drive.one(target, seconds, SIGN_INS_AT_ONCE).rate)
     yield Finding(8, "sign-ins ÷ raw bcrypt on all cores", median(ours) / median(raw), 0.93, 0.955,
                   seen=f"{median(ours):.2f} / {median(raw):.2f} a second")
 
@@ -87,7 +88,7 @@ def exports(on: Candidates) -> Iterator[Finding]:
     size = on.middle_size
     found = []
     for _ in range(on.rounds):
-        said = _alone("export", environment=servers.product_settings(on.stores.product(size))).stderr
+        said = _alone(on, "export", environment=servers.product_settings(on.stores.product(size))).stderr
         found.append(json.loads(said.strip().splitlines()[-1]))
     first, growth, took = (median(each[name] for each in found) for name in ("first_byte_ms", "growth_mib", "seconds"))
     yield Finding(11, f"export of {short(size)}, first byte", first, 50, 20, least=False, unit=" ms", seen=f"{took:.2f} s in all")
@@ -101,8 +102,8 @@ def starts(on: Candidates) -> Iterator[Finding]:
     ours: list[float] = []
     django: list[float] = []
     for _ in range(STARTS):
-        peer = servers.django(on.stores.python, path, keys["session"], keys["token"])
-        for taken, server in ((ours, servers.product(data)), (django, peer)):
+        peer = servers.django(on.stores.python("django"), path, keys["session"], keys["token"])
+        for taken, server in ((ours, servers.product(on.stores.python("product"), data)), (django, peer)):
             taken.append(server.start())
             server.stop()
     yield Finding(12, "cold start ÷ Django's", median(ours) / median(django), 1, 0.65, least=False,
@@ -117,8 +118,8 @@ def starts(on: Candidates) -> Iterator[Finding]:
 def mass(on: Candidates) -> Iterator[Finding]:
     """13: changes to everybody by the mass contract, beside the bare statements with their rows of the log."""
     jobs: tuple[tuple[str, Callable[[Path], float], tuple[str, ...]], ...] = (
-        ("update", lambda data: _by_contract(data, "PUT", "/user?fname=Robin"), BARE_UPDATE),
-        ("delete", lambda data: _by_contract(data, "DELETE", "/user"), BARE_DELETE))
+        ("update", lambda data: _by_contract(on, data, "PUT", "/user?fname=Robin"), BARE_UPDATE),
+        ("delete", lambda data: _by_contract(on, data, "DELETE", "/user"), BARE_DELETE))
     for name, through, statements in jobs:
         ours, bare = [], []
         for _ in range(min(on.rounds, 2)):
@@ -128,8 +129,8 @@ def mass(on: Candidates) -> Iterator[Finding]:
                       seen=f"{median(ours):.2f} / {median(bare):.2f} s")
 
 
-def _by_contract(data: Path, method: str, path: str) -> float:
-    server = servers.product(data)
+def _by_contract(on: Candidates, data: Path, method: str, path: str) -> float:
+    server = servers.product(on.stores.python("product"), data)
     server.start()
     try:
         servers.sign_in(server)
@@ -164,6 +165,6 @@ def _flooded(port: int, page: Target, kind: str, seconds: float) -> Reading:
             flood.terminate()
 
 
-def _alone(*words: str, environment: dict[str, str] = servers.PLAIN) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks.alone", *words]
+def _alone(on: Candidates, *words: str, environment: dict[str, str] = servers.PLAIN) -> subprocess.CompletedProcess[str]:
+    command = [on.stores.python("product"), "-m", "benchmarks.alone", *words]
     return subprocess.run(command, cwd=servers.ROOT, env=environment, capture_output=True, text=True, check=True)

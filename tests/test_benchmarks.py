@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_people_are_the_same_at_every_run():
 @needs_wrk
 def test_lists_of_the_product_are_driven_in_turns(tmp_path: Path):
     drive.folder(tmp_path)
-    on = Candidates(Stores(tmp_path), (1000,), 0.2, rounds=1)
+    on = Candidates(Stores(tmp_path, Path(sys.executable)), (1000,), 0.2, rounds=1)
     try:
         found = list(reading.beside_floor(on))
         with pytest.raises(Unusable):      # an answer that is not the one that is measured

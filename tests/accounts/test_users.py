@@ -240,7 +240,7 @@ def test_two_administrators_who_remove_each_other_at_once_leave_one(ada, person,
 def test_a_deletion_and_a_change_at_once_never_bring_the_account_back(bob, by_ada):
     for round_ in range(10):
         results = at_once(lambda: users.delete(bob, by=by_ada), lambda: users.update(bob, {"first_name": f"n{round_}"}, by=by_ada))
-        assert not [each for each in results if isinstance(each, Exception)], results
+        assert not [each for each in results if isinstance(each, Exception) and not isinstance(each, Invalid)], results      # it came too late
         assert again(bob).deleted_at is not None
         users.restore(bob, by=by_ada)
 

@@ -77,7 +77,7 @@ def page(view: View) -> Page:
     backwards = view.before is not None
     start, down = _place(view.before if backwards else view.after, view.sort), (view.order == "desc") != backwards
     term = search.term_of(view.q)
-    few = search.matching(term) if term else None
+    few = search.matching(term) if term else [] if view.q.strip() else None      # nothing but accents is in no name
     if few is not None:
         places, counts = walks.among(view, few, term)
         total: int | None = len(places)

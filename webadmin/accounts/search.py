@@ -12,6 +12,7 @@ from webadmin.accounts.models import Account
 
 ENOUGH = 2_000          # a term that more accounts hold is common: the list's own order is walked instead
 SHORTEST_INSIDE = 3     # a trigram has three letters: shorter terms are looked for at the beginnings only
+SHORT = 8               # of shorter terms every piece is asked for: few accounts have them all, though many may have some
 LAST_LETTER = "\U0010ffff"
 EVERYWHERE = Account.shelf.in_(range(6))      # so that the indexes that begin with it can be used
 BEGINNINGS = (Account.username_key, Account.display_key, Account.email_sort)
@@ -97,7 +98,8 @@ def matching(term: str) -> list[int] | None:
 
 def expression(term: str) -> str:
     """The term for FTS5: three-letter pieces that cover it. The index knows where none of them stands, so each row is asked as well."""
-    pieces = {term[start:start + SHORTEST_INSIDE] for start in (*range(0, len(term) - 2, 3), len(term) - 3)} if len(term) >= 3 else ()
+    step = 1 if len(term) <= SHORT else SHORTEST_INSIDE
+    pieces = {term[start:start + SHORTEST_INSIDE] for start in (*range(0, len(term) - 2, step), len(term) - 3)} if len(term) >= 3 else ()
     return " AND ".join('"' + piece.replace('"', '""') + '"' for piece in sorted(pieces))
 
 

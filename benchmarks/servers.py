@@ -91,7 +91,7 @@ def product(python: str, data: Path) -> Server:
 
 
 def django(python: str, database: Path, session: str, token: str) -> Server:
-    """gunicorn, gthread: the quickest of its own workers here, with connections kept alive."""
+    """gunicorn, gthread, with connections kept alive."""
     port = free_port()
     words = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(WORKERS), "--threads", "4",
              "--no-control-socket", "--log-level", "warning", "django.core.wsgi:get_wsgi_application()"]

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from playhouse.migrations import Migration
 
 from webadmin import database, occupied
-from webadmin.accounts import changes, seals
+from webadmin.accounts import changes, keys, seals
 from webadmin.accounts.changes import COMMAND_LINE, Kind
 from webadmin.accounts.models import Link, LogHead, Login, Session
 
@@ -38,7 +38,7 @@ def make(target: Path) -> None:
     try:
         _copy(database.sqlite_path(), draft)
         os.rename(draft, target)
-        _sync(target.parent)
+        keys.sync(target.parent)
     except (OSError, sqlite3.Error) as wrong:
         raise BackupError(f"The backup {target} cannot be written: {wrong}.") from None
     finally:
@@ -70,7 +70,7 @@ def restore(source: Path) -> Path | None:
         _prepare(source, place.with_name(f"{place.name}.restoring"), _numbers(place))
         kept = _put_aside(place)
         os.replace(place.with_name(f"{place.name}.restoring"), place)
-        _sync(place.parent)
+        keys.sync(place.parent)
     except occupied.Occupied:
         raise BackupError("A server or another command uses the database: end it first.") from None
     except (OSError, sqlite3.Error) as wrong:
@@ -186,11 +186,3 @@ def _remove(database_file: Path) -> None:
 
 def _remove_one(path: Path, suffix: str) -> None:
     path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

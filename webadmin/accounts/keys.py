@@ -66,11 +66,12 @@ def _made(path: Path) -> Path:
         with suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
-        _sync(path.parent)
+        sync(path.parent)
     return path
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make the names in the folder outlive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -5,7 +5,8 @@ import sys
 
 from flask import Flask
 
-from webadmin import create_app, keeper, server, settings, start
+from webadmin import create_app, keeper, settings, start
+from webadmin.serving import server
 
 
 def announce(here: settings.Settings) -> None:

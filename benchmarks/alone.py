@@ -22,9 +22,10 @@ def pace(seconds: float) -> float:
 
 def export() -> dict[str, float]:
     """Milliseconds to the first byte, MiB that the process grew by, seconds in all; the accounts go to the standard output."""
-    from webadmin import database, settings, start
+    from webadmin import settings, start
     from webadmin.accounts import exchange
     from webadmin.accounts.changes import COMMAND_LINE
+    from webadmin.store import database
 
     start.open_store(settings.load())
     before, first, begun = _memory("VmRSS"), 0.0, time.perf_counter()

@@ -19,10 +19,11 @@ import pytest
 from flask import Flask
 
 from tests.visitor import Visitor
-from webadmin import create_app, database, settings, start
+from webadmin import create_app, settings, start
 from webadmin.accounts import changes, directory, models, passwords, sessions, signin, users
 from webadmin.accounts.changes import COMMAND_LINE, Actor
 from webadmin.accounts.models import Account, Role
+from webadmin.store import database
 
 PASSWORD = "three green boats at dawn"
 BROWSER = Actor(door="browser", source="127.0.0.1", request_id="test")

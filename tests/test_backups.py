@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
-from webadmin import backups, database, keeper, occupied, start
+from webadmin import backups, keeper, start
 from webadmin.accounts import keys, sessions, signin, tokens, users, verification
 from webadmin.accounts.models import Account, Change, Job, Login, Session
+from webadmin.store import database, occupied
 
 SERVER = """
 import sys
 from pathlib import Path
-from webadmin import occupied
+from webadmin.store import occupied
 occupied.share(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -4,9 +4,9 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import PASSWORD
-from webadmin import database
 from webadmin.accounts import users
 from webadmin.accounts.models import Account, Change, Role
+from webadmin.store import database
 
 
 @pytest.fixture

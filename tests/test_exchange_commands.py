@@ -15,10 +15,10 @@ import bcrypt
 import pytest
 
 from tests.conftest import PASSWORD
-from webadmin import database
 from webadmin.accounts import users, verification
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account, Detail
+from webadmin.store import database
 
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 

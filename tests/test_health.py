@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import PASSWORD
-from webadmin import counters, database, health
+from webadmin import counters, health
 from webadmin.accounts import passwords, sessions
 from webadmin.accounts.models import Throttle
+from webadmin.store import database
 
 TOKEN = "a-token-of-the-watchers-1"
 

@@ -8,8 +8,9 @@ import pytest
 
 from tests.conftest import again
 from tests.visitor import PASSWORD, Visitor, check_cookie
-from webadmin import create_app, database
+from webadmin import create_app
 from webadmin.accounts.models import Account
+from webadmin.store import database
 
 SITES = {"same-origin": True, "none": True, "same-site": False, "cross-site": False, "SAME-ORIGIN": True, "": False, "garbage": False}
 ORIGINS = {None: True, "http://localhost": True, "https://evil.example": False, "null": False, "http://localhost.evil.example": False, "http://localhost:81": False,

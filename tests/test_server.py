@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HELPER = """
 import os, sys, time
-from webadmin import connections, server
+from webadmin.serving import connections, server
 from webadmin.settings import load
 
 if os.environ.get("HURRY"):

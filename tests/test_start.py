@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PASSWORD, _settings
-from webadmin import database, start
+from webadmin import start
 from webadmin.accounts import keys, passwords
 from webadmin.accounts.models import Account, Role
+from webadmin.store import database
 
 
 @pytest.fixture

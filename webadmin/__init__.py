@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webadmin import api, caller, commands, database, failures, health, look, pages, security, settings
+from webadmin import api, caller, commands, failures, health, look, pages, security, settings
 from webadmin.accounts import directory, keys, passwords, registration, sessions, throttle
+from webadmin.store import database
 
 __version__ = "1.0.0"
 

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from playhouse.migrations import Migration
 
-from webadmin import database, occupied
 from webadmin.accounts import changes, keys, seals
 from webadmin.accounts.changes import COMMAND_LINE, Kind
 from webadmin.accounts.models import Link, LogHead, Login, Session
+from webadmin.store import database, occupied
 
 TOOLS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump --single-transaction"}
 AFTER = ("", "-wal", "-shm", "-journal", ".lock", ".migrating")      # what stands beside a database

@@ -6,9 +6,9 @@ import secrets
 from flask import Flask, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webadmin import database
 from webadmin.accounts import users
 from webadmin.accounts.changes import Actor
+from webadmin.store import database
 
 WITHOUT_STORE = ("static", "published.show")
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, request
 
-from webadmin import counters, database, failures
+from webadmin import counters, failures
 from webadmin.accounts.models import Session, Throttle
+from webadmin.store import database
 
 pages = Blueprint("health", __name__)
 SMALLEST_ROOM = 1024 * 1024      # bytes; with less SQLite can soon write nothing

@@ -12,10 +12,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from webadmin import backups, database, logs, reserve
+from webadmin import backups
 from webadmin.accounts import expiry, verification
 from webadmin.accounts.models import LONGEST_TEXT, Job
+from webadmin.serving import logs
 from webadmin.settings import Settings
+from webadmin.store import database, dialect, reserve
 
 LOOK_SECONDS = 60
 MINUTE = 60_000
@@ -70,7 +72,7 @@ def _is_due(task: Task) -> bool:
 
 def _claim(task: Task) -> bool:
     with database.transaction():
-        database.insert_once(Job.insert(name=task.name), Job.name)
+        dialect.insert_once(Job.insert(name=task.name), Job.name)
         now = database.now()
         free = (Job.due_at <= now) | (Job.due_at > now + task.every + MINUTE)      # clocks of several machines differ a little
         return Job.update(due_at=now + task.every, ran_at=now, outcome="running").where((Job.name == task.name) & free).execute() == 1

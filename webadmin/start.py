@@ -12,11 +12,12 @@ from urllib.parse import quote
 from peewee import PeeweeException
 from playhouse.migrations import MigrationError
 
-from webadmin import backups, database, occupied
+from webadmin import backups
 from webadmin.accounts import keys, links, passwords, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
+from webadmin.store import database, occupied
 
 CHECK_SECONDS = 0.3
 

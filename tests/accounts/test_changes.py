@@ -7,11 +7,11 @@ import json
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again, at_once
-from webadmin import database
 from webadmin.accounts import activity, changes, models, sessions, signin, users
 from webadmin.accounts.changes import COMMAND_LINE, Actor, Kind
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account, Change, Detail, LogHead, Role
+from webadmin.store import database
 
 
 def whole_chain() -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, VARIABLES, _new_database
-from webadmin import bulk, database
 from webadmin.accounts import copying, directory, sessions, signin, tokens, users, verification
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.models import Account, Change, Detail, Model
+from webadmin.store import bulk, database
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from webadmin import database
 from webadmin.accounts import directory, fields, search, users, walks
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account
+from webadmin.store import database
 
 WORDS = ["Ada", "bob", "Çelik", "Émile", "zoe", "Zoë", "ægir", "李", "Ω", "o'Neil", "A B", "a\u1680b"]
 NUMBER = 64      # accounts

@@ -11,13 +11,13 @@ import bcrypt
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
-from webadmin import database
 from webadmin.accounts import changes, directory, exchange, passwords, search, sessions, signin, users, verification
 from webadmin.accounts.changes import COMMAND_LINE, Kind
 from webadmin.accounts.directory import View
 from webadmin.accounts.errors import NotAllowed
 from webadmin.accounts.exchange import applying, columns
 from webadmin.accounts.models import Account, Change, Detail, Role
+from webadmin.store import database
 
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from webadmin import database
 from webadmin.accounts import activity, changes, directory, sessions, users
 from webadmin.accounts.directory import Place, View
+from webadmin.store import database
 
 BIG = 400
 

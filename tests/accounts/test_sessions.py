@@ -5,10 +5,10 @@ import hashlib
 import pytest
 
 from tests.conftest import BROWSER, again
-from webadmin import database
 from webadmin.accounts import sessions, users
 from webadmin.accounts.errors import NotAllowed, NotFound
 from webadmin.accounts.models import Account, Role, Session
+from webadmin.store import database
 
 
 def begin(account, **options):

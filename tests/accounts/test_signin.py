@@ -5,11 +5,11 @@ import bcrypt
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again, at_once
-from webadmin import database
 from webadmin.accounts import passwords, signin, throttle, users
 from webadmin.accounts.changes import Actor
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Account, Change, Role, Throttle
+from webadmin.store import database
 
 
 def attempt(name: str = "bob", password: str = "wrong password", source: str = "198.51.100.1", device: str = "") -> str:

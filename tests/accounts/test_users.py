@@ -5,7 +5,6 @@ import json
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again, at_once, kinds
-from webadmin import database
 from webadmin.accounts import mass, passwords, sessions, users
 from webadmin.accounts.changes import COMMAND_LINE, Actor
 from webadmin.accounts.errors import (
@@ -20,6 +19,7 @@ from webadmin.accounts.errors import (
     WeakPassword,
 )
 from webadmin.accounts.models import Account, Change, Detail, Role
+from webadmin.store import database
 
 STRANGER = Actor(door="browser", source="192.0.2.7")
 NEW = "a quite new password"

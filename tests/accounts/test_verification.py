@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 
 from tests.conftest import BROWSER, again
-from webadmin import database
 from webadmin.accounts import changes, expiry, keys, mass, seals, users, verification
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Detail, LogHead, RevokedToken, Session, Throttle
+from webadmin.store import database
 
 
 @pytest.fixture

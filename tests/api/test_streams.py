@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Script, basic
-from webadmin import database
 from webadmin.accounts.models import Account
+from webadmin.store import database
 
 ROWS = 20_000
 MOST_BYTES = 4_000_000      # a list of 20,000 names alone would be more

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from webadmin import backups, create_app, database, settings, start
+from webadmin import backups, create_app, settings, start
 from webadmin.accounts import users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account
+from webadmin.store import database
 
 KILLED = -signal.SIGKILL
 

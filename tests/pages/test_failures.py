@@ -6,8 +6,8 @@ import logging
 import pytest
 
 from tests.visitor import Visitor, check_headers
-from webadmin import database
 from webadmin.accounts import users
+from webadmin.store import database
 
 
 @pytest.mark.parametrize("address", ["/nothing", "/users/1/nothing", "/users/new/x", "/static/x.css", "/.git/config", "/.env", "/console", "/?__debugger__=yes&cmd=resource&f=x",

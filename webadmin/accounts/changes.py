@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from webadmin import bulk, counters, database
+from webadmin import counters
 from webadmin.accounts.errors import NotAllowed
 from webadmin.accounts.models import Account, Change, Detail, LogHead, Role
 from webadmin.accounts.seals import COUNTED_ANEW, blank_mark, digest, is_whole, last_seal, mark, seal
+from webadmin.store import bulk, database, dialect
 
 LOGGED = ("username", "email", "display_name", "first_name", "last_name", "role", "active", "must_change_password",
           "expires_at", "is_chirpy_red", "deleted_at")
@@ -122,7 +123,7 @@ def record(kind: Kind, *, by: Actor, account: Account | None = None, before: Map
 
 def next_number() -> int:
     """The number that the transaction's entry will have. From here to the commit all writers wait: hold the rows first."""
-    return database.locked(LogHead.select()).get().change_id + 1
+    return dialect.locked(LogHead.select()).get().change_id + 1
 
 
 def record_set(kind: Kind, *, by: Actor) -> int:
@@ -172,7 +173,7 @@ def move(head: LogHead, **ends: Any) -> None:
 
 
 def _append(kind: Kind, by: Actor, covered: str, *, account_id: int | None = None, reason: str, accounts: int) -> int:
-    head = database.locked(LogHead.select()).get()
+    head = dialect.locked(LogHead.select()).get()
     entry = Change(id=head.change_id + 1, at=database.now(), kind=kind.word, group=kind.group, actor_id=by.account_id,
                    door=by.door, source=by.source, request_id=by.request_id, reason=reason,
                    account_id=account_id, accounts=accounts, digest=covered)

@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 from peewee import PeeweeException
 from playhouse.migrations import MigrationError
 
-from webadmin import bulk, database
 from webadmin.accounts import search
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Change, EmailSort, Id, LogHead, Model, Shelf
+from webadmin.store import bulk, database, dialect
 
 PAGE = 1_000
 SCHEMES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
@@ -37,7 +37,7 @@ def copy(source_url: str, target_url: str) -> Iterator[tuple[str, int]]:
     source = database.proxy.obj
     try:
         with source.connection_context(), source.atomic(*(() if database.engine() == "sqlite" else ("REPEATABLE READ",))):
-            database.locked(LogHead.select()).get()      # every writer waits for it; on SQLite for the transaction itself
+            dialect.locked(LogHead.select()).get()      # every writer waits for it; on SQLite for the transaction itself
             numbers = {table: bulk.last_id(table) for table in _tables() if isinstance(table._meta.primary_key, Id)}
             _prepare(target_url)
             with database.connection():

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Field, ModelSelect, fn
 
-from webadmin import database
 from webadmin.accounts import names, search, walks
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, LogHead
 from webadmin.accounts.walks import SIZES, SORTS, STATES, Place, View
-from webadmin.prepared import Prepared, slot
+from webadmin.store import database
+from webadmin.store.prepared import Prepared, slot
 
 MOST_COUNTED = 10_000
 AT_A_TIME = 1_000

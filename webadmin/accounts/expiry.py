@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from peewee import Field
 
-from webadmin import database
 from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.models import Change, Detail, Link, LogHead, Login, RevokedToken, Session, Throttle
 from webadmin.accounts.throttle import FORGOTTEN_AFTER
+from webadmin.store import database, dialect
 
 ROWS = 2_000      # in one transaction
 DAY = 24 * 3600 * 1000
@@ -54,7 +54,7 @@ def _cut_log(before: int) -> int:
 
 def _cut(before: int) -> int:
     with database.transaction():
-        head = database.locked(LogHead.select()).get()
+        head = dialect.locked(LogHead.select()).get()
         old = _oldest(head, before)
         if not old:
             return 0

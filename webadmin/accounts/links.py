@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import secrets
 
-from webadmin import database
 from webadmin.accounts import keys
 from webadmin.accounts.errors import LinkUsed
 from webadmin.accounts.models import Link
+from webadmin.store import database
 
 SET_UP = "set-up"
 SET_UP_MINUTES = 60

@@ -6,12 +6,12 @@ from typing import Any
 
 from peewee import ModelSelect, Value
 
-from webadmin import database
 from webadmin.accounts import changes, names, passwords, rows, search, throttle, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid, LastAdministrator, NotAllowed
 from webadmin.accounts.models import Account, Detail, Login, Session
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
+from webadmin.store import database, dialect
 
 RULES = {"username": names.username, "email": names.email}
 PRESENT = (0, 1, 2, 3)      # the shelves of models.Shelf that are not deleted
@@ -129,10 +129,10 @@ def _end_sessions(by: Actor, keep: Kept) -> None:
 def _hold(accounts: ModelSelect) -> None:
     """Rows before the log's head, always in one order, or two writers could wait for each other."""
     if database.engine() != "sqlite":
-        for _ in database.locked(accounts.order_by(Account.id)).tuples().iterator():
+        for _ in dialect.locked(accounts.order_by(Account.id)).tuples().iterator():
             pass
 
 
 def _write_details(accounts: ModelSelect, number: int, *, before: dict[str, Any], after: dict[str, Any]) -> None:
-    source = accounts.select(Value(number), Account.id, database.json_object(**before), database.json_object(**after))
+    source = accounts.select(Value(number), Account.id, dialect.json_object(**before), dialect.json_object(**after))
     Detail.insert_from(source, [Detail.change_id, Detail.account_id, Detail.before, Detail.after]).execute()

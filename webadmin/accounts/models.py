@@ -18,7 +18,7 @@ from peewee import (
 )
 from peewee import Model as PeeweeModel
 
-from webadmin.database import proxy
+from webadmin.store.database import proxy
 
 LONGEST_TEXT = 255
 

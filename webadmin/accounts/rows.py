@@ -1,17 +1,17 @@
 """The row of one account inside a transaction: held, saved, and never the last administrator's to go."""
 from __future__ import annotations
 
-from webadmin import database
 from webadmin.accounts import search
 from webadmin.accounts.errors import Conflict, LastAdministrator, NotFound, UsernameTaken
 from webadmin.accounts.models import Account
+from webadmin.store import database, dialect
 
 ACTIVE_ADMINISTRATOR = 1      # the shelf of models.Shelf
 
 
 def current(account: Account, version: int | None = None) -> Account:
     """The account as it is now, held until the transaction ends. Raises NotFound, or Conflict where `version` is an older one."""
-    found = database.locked(Account.select().where(Account.id == account.id)).get_or_none()
+    found = dialect.locked(Account.select().where(Account.id == account.id)).get_or_none()
     if found is None:
         raise NotFound
     if version is not None and found.version != version:
@@ -42,7 +42,7 @@ def another_administrator(account: Account) -> bool:
 def hold_administrators() -> None:
     """Where rows can be held, all administrators are, in one order and first of all: two must not leave at once, nor block each other."""
     if database.engine() != "sqlite":
-        list(database.locked(Account.select(Account.id).where(Account.shelf == ACTIVE_ADMINISTRATOR).order_by(Account.id)))
+        list(dialect.locked(Account.select(Account.id).where(Account.shelf == ACTIVE_ADMINISTRATOR).order_by(Account.id)))
 
 
 def keep_an_administrator(account: Account) -> None:

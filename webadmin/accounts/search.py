@@ -6,9 +6,9 @@ from typing import Any
 
 from peewee import SQL, Expression, ModelSelect, NodeList, Value
 
-from webadmin import database
 from webadmin.accounts import names
 from webadmin.accounts.models import Account
+from webadmin.store import database, dialect
 
 ENOUGH = 2_000          # a term that more accounts hold is common: the list's own order is walked instead
 SHORTEST_INSIDE = 3     # a trigram has three letters: shorter terms are looked for at the beginnings only
@@ -52,11 +52,11 @@ def add_all(accounts: ModelSelect) -> None:
 def with_names(first: str | None, last: str | None) -> Any:
     """The text of each account, with these first and last names; None leaves its own."""
     if first is not None and last is not None:
-        return database.joined(database.first_lines(Account.search_text, 3), f"\n{names.fold(first)}\n{names.fold(last)}")
+        return dialect.joined(dialect.first_lines(Account.search_text, 3), f"\n{names.fold(first)}\n{names.fold(last)}")
     if last is not None:
-        return database.joined(database.first_lines(Account.search_text, 4), f"\n{names.fold(last)}")
-    own_last = database.last_line(Account.search_text)
-    return database.joined(database.first_lines(Account.search_text, 3), f"\n{names.fold(first or '')}\n", own_last)
+        return dialect.joined(dialect.first_lines(Account.search_text, 4), f"\n{names.fold(last)}")
+    own_last = dialect.last_line(Account.search_text)
+    return dialect.joined(dialect.first_lines(Account.search_text, 3), f"\n{names.fold(first or '')}\n", own_last)
 
 
 def _into_index(rows: ModelSelect, *columns: str) -> None:
@@ -125,7 +125,7 @@ def shape_of(term: str) -> str:
 def holds(shape: str, row: Any, term: Any, upper_end: Any) -> Expression:
     """The same question as `matching`, asked of one row. `upper_end` is the term and LAST_LETTER."""
     if shape == "inside":
-        return database.contains(row.search_text, term)
+        return dialect.contains(row.search_text, term)
     first, second, third = (begins(getattr(row, column.column_name), term, upper_end) for column in BEGINNINGS)
     return first | second | third
 

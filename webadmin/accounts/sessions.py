@@ -7,12 +7,12 @@ import secrets
 from contextlib import suppress
 from typing import NamedTuple
 
-from webadmin import database
 from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import NotFound
 from webadmin.accounts.models import Account, Login, Session
-from webadmin.prepared import Prepared, slot
+from webadmin.store import database
+from webadmin.store.prepared import Prepared, slot
 
 MINUTE = 60_000
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from webadmin import database
 from webadmin.accounts import changes, passwords, rows, throttle, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Account
 from webadmin.accounts.throttle import MINUTE, Attempt
+from webadmin.store import database
 
 _turned_away = {"count": 0, "written_at": 0}
 _turned_away_lock = threading.Lock()

@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from webadmin import database
 from webadmin.accounts import keys, names
 from webadmin.accounts.errors import TooManyAttempts
 from webadmin.accounts.models import Account, Throttle
+from webadmin.store import database, dialect
 
 MINUTE = 60_000
 FREE_FAILURES = 10
@@ -134,8 +134,8 @@ def _network(source: str) -> str:
 def _rows(wanted: Iterable[str]) -> dict[str, Throttle]:
     now = database.now()
     for name in wanted:
-        database.insert_once(Throttle.insert(name=name, failures=0, in_a_row=0, first_at=now, until=0, updated_at=now), Throttle.name)
-    return {row.name: row for row in database.locked(Throttle.select().where(Throttle.name.in_(wanted)).order_by(Throttle.name))}
+        dialect.insert_once(Throttle.insert(name=name, failures=0, in_a_row=0, first_at=now, until=0, updated_at=now), Throttle.name)
+    return {row.name: row for row in dialect.locked(Throttle.select().where(Throttle.name.in_(wanted)).order_by(Throttle.name))}
 
 
 def _count_source(row: Throttle) -> None:

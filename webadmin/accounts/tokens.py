@@ -13,12 +13,12 @@ from typing import Any
 import jwt
 from peewee import fn
 
-from webadmin import database
 from webadmin.accounts import changes, keys, passwords, signin
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Login, RevokedToken
-from webadmin.prepared import Prepared, slot
+from webadmin.store import database
+from webadmin.store.prepared import Prepared, slot
 
 MINUTE = 60
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE

@@ -5,13 +5,13 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from webadmin import database
 from webadmin.accounts import changes, fields, links, names, passwords, rows, search, sessions, throttle
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid, LinkUsed, NotAllowed, NotFound, UsernameTaken
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
-from webadmin.prepared import Prepared, slot
+from webadmin.store import database
+from webadmin.store.prepared import Prepared, slot
 
 BY_EMAIL = Prepared(lambda: Account.select().where(Account.email_key == slot(0)))
 BY_USERNAME = Prepared(lambda: Account.select().where(Account.username_key == slot(0)))

@@ -9,10 +9,10 @@ from typing import Any
 
 from peewee import ModelSelect
 
-from webadmin import database
 from webadmin.accounts import seals
 from webadmin.accounts.changes import KINDS, Kind
 from webadmin.accounts.models import Change, Detail, LogHead
+from webadmin.store import database
 
 PAGE = 5_000
 

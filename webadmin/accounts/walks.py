@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Case, Expression, ModelSelect, Ordering, Tuple, Value
 
-from webadmin import database
 from webadmin.accounts import search
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account
-from webadmin.prepared import Prepared, slot
+from webadmin.store import database, dialect
+from webadmin.store.prepared import Prepared, slot
 
 BUDGET = 4_000
 SIZES = (25, 50, 100)
@@ -143,13 +143,13 @@ def _exactly(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], see
     rank, column = Case(Account.shelf, [(shelf, rank) for shelf, rank, _ in legs]), SORTS[sort]
     by_index = shape and database.engine() == "sqlite"
     query = Account.select(rank, column, Account.id).where(_asked(Account, seen, shape))
-    query = query.where((database.unindexed(Account.shelf) if by_index else Account.shelf).in_([shelf for shelf, _, _ in legs]))
+    query = query.where((dialect.unindexed(Account.shelf) if by_index else Account.shelf).in_([shelf for shelf, _, _ in legs]))
     if by_index:
         query = query.where(search.indexed(slot(6)) if shape == "inside" else search.begun(slot(4), slot(5), but=column))
     if any(bounded for _, _, bounded in legs):
         here, there = Tuple(rank, column, Account.id), Tuple(slot(7), slot(0), slot(1))
         query = query.where(here < there if down else here > there)
-    order = [rank, database.unindexed(column), Account.id]
+    order = [rank, dialect.unindexed(column), Account.id]
     return query.order_by(*(Ordering(each, "DESC") for each in order) if down else order).limit(slot(2))
 
 

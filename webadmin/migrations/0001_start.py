@@ -1,6 +1,6 @@
 """The first tables, and the search index in the engine's own form."""
-from webadmin import database
 from webadmin.accounts import changes, models
+from webadmin.store import database
 
 TABLES = (models.Account, models.Session, models.Throttle, models.Link, models.Change, models.Detail, models.LogHead)
 SEARCH = {

@@ -1,6 +1,6 @@
 """What scripts sign in with."""
-from webadmin import database
 from webadmin.accounts import models
+from webadmin.store import database
 
 
 def up(migrator, db):

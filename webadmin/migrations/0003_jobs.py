@@ -1,6 +1,6 @@
 """What is done by the clock."""
-from webadmin import database
 from webadmin.accounts import models
+from webadmin.store import database
 
 
 def up(migrator, db):

@@ -5,10 +5,11 @@ from flask import current_app, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from webadmin import caller, database
+from webadmin import caller
 from webadmin.accounts import links, signin, users
 from webadmin.accounts.errors import AccountError, LinkUsed
 from webadmin.pages import forms, signed_in
+from webadmin.store import database
 
 pages = signed_in.door("set_up")
 MINUTE = 60_000

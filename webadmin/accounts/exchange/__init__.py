@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from webadmin import bulk, database
 from webadmin.accounts import foreign_hashes, passwords
 from webadmin.accounts.changes import Actor
 from webadmin.accounts.errors import AccountError
@@ -21,6 +20,7 @@ from webadmin.accounts.exchange.applying import Memory, Outcome, Planned, Row
 from webadmin.accounts.exchange.reading import FileRefused, Line, Lines
 from webadmin.accounts.exchange.writing import FORMATS, Rejected, private, written
 from webadmin.accounts.models import Account
+from webadmin.store import bulk, database
 
 BATCH = 2_000                 # lines; others wait less than a second for one
 BATCH_WITH_PASSWORDS = 100    # each of those is hashed first: nobody wants to lose more of that

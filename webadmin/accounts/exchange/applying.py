@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from peewee import InternalError, OperationalError
 
-from webadmin import bulk, database
 from webadmin.accounts import changes, fields, rows, search, sessions
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import AccountError, EmailTaken, Invalid, LastAdministrator, Taken
@@ -18,6 +17,7 @@ from webadmin.accounts.exchange.checking import COLUMNS, Draft
 from webadmin.accounts.exchange.reading import Line
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.sessions import NOTHING_KEPT
+from webadmin.store import bulk, database, dialect
 
 TRIES = 3
 COMPARED = ("username", "email", "display_name", "first_name", "last_name", "role", "active", "is_chirpy_red", "must_change_password",
@@ -198,7 +198,7 @@ def _update(changed: list[tuple[int, Row]], outcome: Outcome) -> Iterator[tuple[
     wanted = dict(changed)
     for start in range(0, len(wanted), 500):
         some = Account.id.in_(sorted(wanted)[start:start + 500])
-        for account in list(database.locked(Account.select().where(some).order_by(Account.id))):
+        for account in list(dialect.locked(Account.select().where(some).order_by(Account.id))):
             row = wanted[account.id]
             try:
                 yield account.id, *_change(account, row.given)

@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from webadmin import database
 from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.exchange.columns import EXPORTED, ROLE_NAMES, SECRETS, TEXTS, harmless, moment
 from webadmin.accounts.exchange.reading import Line
 from webadmin.accounts.models import Account
-from webadmin.prepared import Prepared, slot
+from webadmin.store import database
+from webadmin.store.prepared import Prepared, slot
 
 PAGE = 1_000
 FORMATS = ("csv", "jsonl")

@@ -4,28 +4,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 
-from webadmin import backups, reserve, start
+from webadmin import backups
 from webadmin.accounts import verification
+from webadmin.commands import opened
 from webadmin.settings import Settings
+from webadmin.store import reserve
 
 SHOWN_PURGES = 20
-
-
-def init(app: Flask) -> None:
-    for command in (verify_log, backup, restore, free_reserve):
-        app.cli.add_command(command)
 
 
 @click.command("verify-log")
 @click.option("--head", default="", metavar="NUMBER:SEAL", help="A head from the server's log: is it still so up to there?")
 def verify_log(head: str) -> None:
     """Check every entry of the log; name the first that was edited, removed, swapped or cut off."""
+    opened.store()
     try:
-        start.open_store(_settings())
         verdict = verification.verify(head)
-    except (ValueError, start.StartError) as wrong:
+    except ValueError as wrong:
         raise click.ClickException(str(wrong)) from None
     for purge, count in list(verdict.blanked.items())[:SHOWN_PURGES]:
         click.echo(f"{count} blanked by change {purge}")
@@ -68,3 +65,6 @@ def free_reserve() -> None:
 def _settings() -> Settings:
     chosen: Settings = current_app.config["SETTINGS"]
     return chosen
+
+
+COMMANDS = (verify_log, backup, restore, free_reserve)

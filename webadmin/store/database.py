@@ -1,4 +1,4 @@
-"""The store: connect by URL, one connection a request, transaction(). What differs between the engines lives here.
+"""The store: connect by URL, one connection a request, transaction(). How the engines speak differently is in dialect.py.
 
 SQLite is opened as safety.md, section 4, asks: WAL, synchronous=FULL (NORMAL loses acknowledged writes when the power
 fails), every write transaction IMMEDIATE (a deferred one fails at once with "database is locked" after a read).
@@ -6,7 +6,6 @@ fails), every write transaction IMMEDIATE (a deferred one fails at once with "da
 from __future__ import annotations
 
 import fcntl
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +15,14 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import peewee
-from peewee import IntegrityError, InterfaceError, OperationalError, fn
+from peewee import IntegrityError, InterfaceError, OperationalError
 from playhouse import migrations
 from playhouse.pool import PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_MS = 10_000
-LONGEST_PAUSE = 0.01               # seconds
+from webadmin.store.write_queue import BUSY_MS, WriteQueue
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
 CONNECTIONS = 150                 # more than any number of web threads; each opens one when it needs one
 READ_COMMITTED = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"      # as on PostgreSQL: no locks on gaps, or writers deadlock
 MIGRATION_LOCK = 0x77656261       # "weba"
@@ -33,7 +33,7 @@ proxy: Any = peewee.DatabaseProxy()
 Unavailable = (OperationalError, InterfaceError, peewee.InternalError, peewee.DatabaseError)
 __all__ = ["IntegrityError", "Unavailable", "bind", "connection", "engine", "migrate", "proxy", "snapshot", "transaction"]
 
-_queue: _WriteQueue | None = None
+_queue: WriteQueue | None = None
 
 
 def bind(url: str) -> None:
@@ -43,7 +43,7 @@ def bind(url: str) -> None:
     _queue = None
     if parts.scheme == "sqlite":
         path = Path(unquote(parts.path[1:]))
-        _queue = _WriteQueue(path.with_name(path.name + ".lock"))
+        _queue = WriteQueue(path.with_name(path.name + ".lock"))
         store: Any = PooledSqliteDatabase(str(path), pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False,
                                           autoconnect=False, max_connections=CONNECTIONS)
         store.register_function(lambda text, count: "\n".join(text.split("\n")[:count]), "FIRST_LINES", 2)
@@ -144,40 +144,6 @@ def snapshot() -> Iterator[None]:
         proxy.obj.execute_sql("ROLLBACK")
 
 
-class _WriteQueue:
-    """One writer at a time: a lock for this process's threads, then an advisory lock on a file for the other processes."""
-
-    def __init__(self, path: Path):
-        self.path, self.threads, self.file, self.pid = path, threading.Lock(), -1, 0
-
-    def __enter__(self) -> None:
-        if not self.threads.acquire(timeout=BUSY_MS / 1000):
-            raise OperationalError("too many writers wait for the database")
-        try:
-            if self.pid != os.getpid():   # a lock inherited over a fork would be shared, and so hold nobody off
-                self.file, self.pid = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), os.getpid()
-            self._wait()
-        except OSError as wrong:
-            self.threads.release()
-            raise OperationalError(f"the database cannot be written: {wrong.strerror}") from wrong
-
-    def _wait(self) -> None:
-        """Ask again and again, for BUSY_MS: a wait inside the kernel would have no end behind a program that hangs."""
-        last_moment, pause = time.monotonic() + BUSY_MS / 1000, 0.0005
-        while True:
-            try:
-                return fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > last_moment:
-                    raise
-            time.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE)
-
-    def __exit__(self, *_: object) -> None:
-        fcntl.flock(self.file, fcntl.LOCK_UN)
-        self.threads.release()
-
-
 def migrate() -> list[str]:
     """Apply the numbered changes that are missing, once, under a lock, however many servers start together.
 
@@ -221,68 +187,6 @@ def _migrating() -> Iterator[None]:
         yield
     finally:
         proxy.obj.execute_sql(give, (lock,))
-
-
-def contains(column: peewee.Field, part: str) -> peewee.Expression:
-    """The text of `column` holds `part`, letter for letter."""
-    return (fn.STRPOS if engine() == "postgresql" else fn.INSTR)(column, part) > 0
-
-
-def first_lines(column: peewee.Field, count: int) -> Any:
-    """The first `count` lines of a text of more lines."""
-    if engine() == "mariadb":
-        return fn.SUBSTRING_INDEX(column, "\n", count)
-    if engine() == "postgresql":
-        return fn.CONCAT_WS("\n", *(fn.SPLIT_PART(column, "\n", line + 1) for line in range(count)))
-    return fn.FIRST_LINES(column, count)
-
-
-def last_line(column: peewee.Field) -> Any:
-    if engine() == "mariadb":
-        return fn.SUBSTRING_INDEX(column, "\n", -1)
-    return fn.SPLIT_PART(column, "\n", -1) if engine() == "postgresql" else fn.LAST_LINE(column)
-
-
-def joined(*parts: Any) -> Any:
-    """One text of several."""
-    if engine() == "postgresql":
-        return fn.CONCAT(*(peewee.Cast(part, "text") for part in parts))
-    return fn.CONCAT(*parts) if engine() == "mariadb" else fn.JOINED(*parts)
-
-
-def json_object(**columns: Any) -> Any:
-    """An SQL expression: one JSON object of these columns, as text."""
-    parts = [part for name, column in columns.items() for part in (peewee.Value(name), column)]
-    if engine() == "postgresql":
-        return fn.JSON_BUILD_OBJECT(*(_typed(part) for part in parts)).cast("text")
-    return fn.JSON_OBJECT(*parts)
-
-
-def _typed(part: Any) -> Any:
-    """PostgreSQL asks for the type of a value that stands alone."""
-    if not isinstance(part, peewee.Value):
-        return part
-    return peewee.Cast(part, "bigint" if isinstance(part.value, int) else "text")
-
-
-def unindexed(column: peewee.Field) -> Any:
-    """The column, but not by its index: SQLite knows no better than to take that one where another finds the few rows."""
-    return _Unindexed(column) if engine() == "sqlite" else column
-
-
-class _Unindexed(peewee.WrappedNode):
-    def __sql__(self, ctx: peewee.Context) -> peewee.Context:
-        return ctx.literal("+").sql(self.node)
-
-
-def locked(rows: peewee.ModelSelect) -> peewee.ModelSelect:
-    """The rows, held until the transaction ends; SQLite has one writer anyway."""
-    return rows if engine() == "sqlite" else rows.for_update()
-
-
-def insert_once(row: peewee.Insert, key: peewee.Field) -> None:
-    """Insert the row unless its `key` is there. MariaDB's IGNORE would share the other's lock, and two who share one block each other."""
-    (row.on_conflict(update={key: key}) if engine() == "mariadb" else row.on_conflict_ignore()).execute()
 
 
 def now() -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import peewee
 
-from webadmin import database
+from webadmin.store import database
 
 AT_ONCE = 500
 CACHE_KIB = 6_000      # for as long as many rows are written; peewee and SQLite take 2,000

@@ -1,27 +1,22 @@
-"""`flask --app webadmin ...`: what is done from the machine itself."""
+"""`flask --app webadmin setup-link`, `create-admin`: the ways in for whoever has the machine."""
 from __future__ import annotations
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 
-from webadmin import database, moving, start, upkeep
+from webadmin import start
 from webadmin.accounts import users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Role
-
-
-def init(app: Flask) -> None:
-    app.cli.add_command(setup_link)
-    app.cli.add_command(create_admin)
-    upkeep.init(app)
-    moving.init(app)
+from webadmin.commands import opened
+from webadmin.store import database
 
 
 @click.command("setup-link")
 def setup_link() -> None:
     """Make a new set-up link; the older ones are dead."""
-    _open()
+    opened.store()
     with database.connection():
         if users.administrator_exists():
             raise click.ClickException("There is an administrator already: sign in, or make another with create-admin.")
@@ -34,7 +29,7 @@ def setup_link() -> None:
 @click.password_option(help="Asked for where it is not given.")
 def create_admin(username: str, email: str, password: str) -> None:
     """Make one more administrator."""
-    _open()
+    opened.store()
     with database.connection():
         try:
             users.create({"username": username, "email": email, "role": Role.ADMINISTRATOR}, password, by=COMMAND_LINE)
@@ -43,8 +38,4 @@ def create_admin(username: str, email: str, password: str) -> None:
     click.echo(f"{username} is an administrator now.")
 
 
-def _open() -> None:
-    try:
-        start.open_store(current_app.config["SETTINGS"])
-    except start.StartError as wrong:
-        raise click.ClickException(str(wrong)) from None
+COMMANDS = (setup_link, create_admin)

@@ -10,7 +10,7 @@ from typing import Any
 
 from peewee import ModelSelect, Value
 
-from webadmin import database
+from webadmin.store import database
 
 
 class _Slot:

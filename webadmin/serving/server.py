@@ -23,9 +23,10 @@ from typing import Any, Never
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from . import counters, logs
-from .connections import Listener
-from .settings import Settings
+from webadmin import counters
+from webadmin.serving import logs
+from webadmin.serving.connections import Listener
+from webadmin.settings import Settings
 
 App = Callable[..., Any]
 DRAIN_SECONDS = 10             # for requests that run when the server is told to stop

@@ -8,19 +8,15 @@ from contextlib import ExitStack
 from typing import Any
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 
-from webadmin import database, start
 from webadmin.accounts import copying, exchange
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
+from webadmin.commands import opened
+from webadmin.store import database
 
 TOLD = 20      # rejected lines that are told on the terminal; the file has them all
-
-
-def init(app: Flask) -> None:
-    for command in (import_, export, copy_to):
-        app.cli.add_command(command)
 
 
 @click.command("import")
@@ -33,10 +29,10 @@ def import_(file: str, dry_run: bool) -> None:
     keeps its password. Lines that break a rule are set aside in FILE.rejected.csv, the others go in; then the exit code is 1. It can be
     stopped at any time: run it again.
     """
-    _open()
-    with open(file, "rb") as opened:
+    opened.store()
+    with open(file, "rb") as source:
         try:
-            work = exchange.Import(opened, by=COMMAND_LINE, dry_run=dry_run, name=os.path.basename(file))
+            work = exchange.Import(source, by=COMMAND_LINE, dry_run=dry_run, name=os.path.basename(file))
         except AccountError as wrong:
             raise click.ClickException(f"{file}: {wrong.sentence}") from None
         _warn_of_passwords(work)
@@ -57,7 +53,7 @@ def export(file: str, form: str, with_hashes: bool) -> None:
     In CSV a cell that a spreadsheet would take for a formula has a ' in front; an import takes it away again. API tokens, sessions and
     the log are not part of it: see copy-to.
     """
-    _open()
+    opened.store()
     begun, accounts = time.monotonic(), 0
     with database.connection(), exchange.private(file) as out:
         for piece in exchange.written(form, with_hashes=with_hashes, by=COMMAND_LINE):
@@ -73,7 +69,7 @@ def copy_to(url: str) -> None:
 
     Stop the server first: nothing can be written meanwhile. The keys are not copied: go on with the same WEBADMIN_KEYS.
     """
-    _open()
+    opened.store()
     try:
         for table, count in copying.copy(current_app.config["SETTINGS"].database_url, url):
             click.echo(f"{table}: {count:,} rows, equal")
@@ -112,8 +108,4 @@ def _tell(total: dict[str, int], dry_run: bool, rejected_path: str) -> None:
                f"{total['rejected']:,} lines rejected{f': see {rejected_path}' if total['rejected'] else ''}.")
 
 
-def _open() -> None:
-    try:
-        start.open_store(current_app.config["SETTINGS"])
-    except start.StartError as wrong:
-        raise click.ClickException(str(wrong)) from None
+COMMANDS = (import_, export, copy_to)

@@ -11,7 +11,8 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
 
-from . import counters, logs, security
+from webadmin import counters, security
+from webadmin.serving import logs
 
 # With the 5 seconds between two looks, nobody idle or unfinished stays longer than 30.
 SILENT_SECONDS = 25

@@ -1,0 +1,1 @@
+"""The store: its connection and transactions, what differs between the engines, and the SQLite file itself."""

@@ -1,0 +1,71 @@
+"""How the engines say the same thing differently: expressions and statements for queries that all three run."""
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+from peewee import fn
+
+from webadmin.store.database import engine
+
+
+def contains(column: peewee.Field, part: str) -> peewee.Expression:
+    """The text of `column` holds `part`, letter for letter."""
+    return (fn.STRPOS if engine() == "postgresql" else fn.INSTR)(column, part) > 0
+
+
+def first_lines(column: peewee.Field, count: int) -> Any:
+    """The first `count` lines of a text of more lines."""
+    if engine() == "mariadb":
+        return fn.SUBSTRING_INDEX(column, "\n", count)
+    if engine() == "postgresql":
+        return fn.CONCAT_WS("\n", *(fn.SPLIT_PART(column, "\n", line + 1) for line in range(count)))
+    return fn.FIRST_LINES(column, count)
+
+
+def last_line(column: peewee.Field) -> Any:
+    if engine() == "mariadb":
+        return fn.SUBSTRING_INDEX(column, "\n", -1)
+    return fn.SPLIT_PART(column, "\n", -1) if engine() == "postgresql" else fn.LAST_LINE(column)
+
+
+def joined(*parts: Any) -> Any:
+    """One text of several."""
+    if engine() == "postgresql":
+        return fn.CONCAT(*(peewee.Cast(part, "text") for part in parts))
+    return fn.CONCAT(*parts) if engine() == "mariadb" else fn.JOINED(*parts)
+
+
+def json_object(**columns: Any) -> Any:
+    """An SQL expression: one JSON object of these columns, as text."""
+    parts = [part for name, column in columns.items() for part in (peewee.Value(name), column)]
+    if engine() == "postgresql":
+        return fn.JSON_BUILD_OBJECT(*(_typed(part) for part in parts)).cast("text")
+    return fn.JSON_OBJECT(*parts)
+
+
+def _typed(part: Any) -> Any:
+    """PostgreSQL asks for the type of a value that stands alone."""
+    if not isinstance(part, peewee.Value):
+        return part
+    return peewee.Cast(part, "bigint" if isinstance(part.value, int) else "text")
+
+
+def unindexed(column: peewee.Field) -> Any:
+    """The column, but not by its index: SQLite knows no better than to take that one where another finds the few rows."""
+    return _Unindexed(column) if engine() == "sqlite" else column
+
+
+class _Unindexed(peewee.WrappedNode):
+    def __sql__(self, ctx: peewee.Context) -> peewee.Context:
+        return ctx.literal("+").sql(self.node)
+
+
+def locked(rows: peewee.ModelSelect) -> peewee.ModelSelect:
+    """The rows, held until the transaction ends; SQLite has one writer anyway."""
+    return rows if engine() == "sqlite" else rows.for_update()
+
+
+def insert_once(row: peewee.Insert, key: peewee.Field) -> None:
+    """Insert the row unless its `key` is there. MariaDB's IGNORE would share the other's lock, and two who share one block each other."""
+    (row.on_conflict(update={key: key}) if engine() == "mariadb" else row.on_conflict_ignore()).execute()

@@ -22,20 +22,20 @@ def test_one_of_many_does_the_work(store):
     def work() -> str:
         done.append(1)
         return "done"
-    task = keeper.Task("counted", keeper.HOUR, work)
+    task = keeper.Task("counted", keeper.HOUR_MS, work)
     at_once(*(lambda: keeper._is_due(task) and keeper._claim(task) and keeper._do(task) for _ in range(8)))
     assert done == [1] and Job.get_by_id("counted").outcome == "done"
 
 
 def test_it_is_due_again_after_its_time_and_not_before(store, clock):
-    task = keeper.Task("timed", keeper.HOUR, lambda: "done")
+    task = keeper.Task("timed", keeper.HOUR_MS, lambda: "done")
     assert keeper._claim(task) and not keeper._is_due(task)
     clock(minutes=61)
     assert keeper._is_due(task) and keeper._claim(task)
 
 
 def test_a_clock_that_jumped_ahead_and_back_stops_nothing(store, clock):
-    task = keeper.Task("timed", keeper.HOUR, lambda: "done")
+    task = keeper.Task("timed", keeper.HOUR_MS, lambda: "done")
     clock(days=400)
     assert keeper._claim(task)
     clock(days=-400)
@@ -43,7 +43,7 @@ def test_a_clock_that_jumped_ahead_and_back_stops_nothing(store, clock):
 
 
 def test_what_fails_is_written_down_and_tried_again_soon(store, clock):
-    task = keeper.Task("failing", keeper.DAY, lambda: str(1 // 0))
+    task = keeper.Task("failing", keeper.DAY_MS, lambda: str(1 // 0))
     keeper._do(task) if keeper._claim(task) else None
     assert Job.get_by_id("failing").outcome.startswith("failed: integer division")
     clock(minutes=11)

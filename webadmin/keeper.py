@@ -18,11 +18,10 @@ from webadmin.accounts.models import LONGEST_TEXT, Job
 from webadmin.serving import logs
 from webadmin.settings import Settings
 from webadmin.store import database, dialect, reserve
+from webadmin.store.database import DAY_MS, HOUR_MS, MINUTE_MS
 
 LOOK_SECONDS = 60
-MINUTE = 60_000
-HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
-AGAIN = 10 * MINUTE      # after a failure
+AGAIN = 10 * MINUTE_MS      # after a failure
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +41,9 @@ def start(settings: Settings) -> None:
 
 
 def tasks(settings: Settings) -> list[Task]:
-    found = [Task("expiry", HOUR, lambda: _expiry(settings)), Task("log head", DAY, _head)]
+    found = [Task("expiry", HOUR_MS, lambda: _expiry(settings)), Task("log head", DAY_MS, _head)]
     if settings.backup_hours and database.engine() == "sqlite":
-        found.append(Task("backup", settings.backup_hours * HOUR, lambda: _backup(settings)))
+        found.append(Task("backup", settings.backup_hours * HOUR_MS, lambda: _backup(settings)))
     return found
 
 
@@ -67,14 +66,14 @@ def _look_after(settings: Settings) -> None:
 def _is_due(task: Task) -> bool:
     """A time far ahead was set by a clock that has been put back since."""
     row, now = Job.get_or_none(Job.name == task.name), database.now()
-    return row is None or not now < row.due_at <= now + task.every + MINUTE
+    return row is None or not now < row.due_at <= now + task.every + MINUTE_MS
 
 
 def _claim(task: Task) -> bool:
     with database.transaction():
         dialect.insert_once(Job.insert(name=task.name), Job.name)
         now = database.now()
-        free = (Job.due_at <= now) | (Job.due_at > now + task.every + MINUTE)      # clocks of several machines differ a little
+        free = (Job.due_at <= now) | (Job.due_at > now + task.every + MINUTE_MS)      # clocks of several machines differ a little
         return Job.update(due_at=now + task.every, ran_at=now, outcome="running").where((Job.name == task.name) & free).execute() == 1
 
 

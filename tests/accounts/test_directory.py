@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from webadmin.accounts import directory, fields, search, users, walks
+from webadmin.accounts import directory, fields, search, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account
 from webadmin.store import database
+from webadmin.store.database import DAY_MS
 
 WORDS = ["Ada", "bob", "Çelik", "Émile", "zoe", "Zoë", "ægir", "李", "Ω", "o'Neil", "A B", "a\u1680b"]
 NUMBER = 64      # accounts
@@ -23,10 +24,10 @@ def many(store):
     now = database.now()
     rows = []
     for number in range(NUMBER):
-        account = Account(object_id=f"{number:024x}", created_at=now - number % 7 * walks.DAY, updated_at=now, username="", display_name="")
+        account = Account(object_id=f"{number:024x}", created_at=now - number % 7 * DAY_MS, updated_at=now, username="", display_name="")
         fields.put(account, {"username": f"user{number:03}", "email": f"u{number % 50}{'x' * (number // 50)}@example.com" if number % 3 else "",
                              "display_name": WORDS[number % len(WORDS)], "role": 2 if number % 5 == 0 else 1})
-        account.last_signed_in_at = 0 if number % 4 == 0 else now - number * 10 * walks.DAY
+        account.last_signed_in_at = 0 if number % 4 == 0 else now - number * 10 * DAY_MS
         account.active, account.deleted_at = number % 6 != 1, now if number % 11 == 3 else None
         rows.append({**account.__data__, "search_text": account.search_text})
     with database.transaction():
@@ -70,8 +71,8 @@ def test_every_sort_meets_every_row_once_forward_and_back(many, sort, order):
 
 
 @pytest.mark.parametrize("word, keep", [
-    ("never", lambda a, now: a.last_signed_in_at == 0), ("7d", lambda a, now: a.last_signed_in_at >= now - 7 * walks.DAY),
-    ("90d", lambda a, now: a.last_signed_in_at < now - 90 * walks.DAY), ("1y", lambda a, now: a.last_signed_in_at < now - 365 * walks.DAY)])
+    ("never", lambda a, now: a.last_signed_in_at == 0), ("7d", lambda a, now: a.last_signed_in_at >= now - 7 * DAY_MS),
+    ("90d", lambda a, now: a.last_signed_in_at < now - 90 * DAY_MS), ("1y", lambda a, now: a.last_signed_in_at < now - 365 * DAY_MS)])
 def test_the_last_sign_in_is_a_filter(many, word, keep):
     now = database.now()
     found = everyone(View(last_signed_in=word, per_page=25))

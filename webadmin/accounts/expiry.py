@@ -10,10 +10,10 @@ from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.models import Change, Detail, Link, LogHead, Login, RevokedToken, Session, Throttle
 from webadmin.accounts.throttle import FORGOTTEN_AFTER
 from webadmin.store import database, dialect
+from webadmin.store.database import DAY_MS
 
 ROWS = 2_000      # in one transaction
-DAY = 24 * 3600 * 1000
-THROTTLE_KEPT = 30 * DAY      # failures in a row count on after the waiting is forgotten
+THROTTLE_KEPT = 30 * DAY_MS      # failures in a row count on after the waiting is forgotten
 CLOCK = Actor(door="clock", name="the clock", system=True)
 
 assert THROTTLE_KEPT > FORGOTTEN_AFTER
@@ -25,10 +25,10 @@ def remove_old(*, log_days: int) -> Mapping[str, int]:
     removed = {
         "sessions": _remove(Session.id, Session.expires_at, now),
         "logins": _remove(Login.id, Login.expires_at, now),
-        "revoked tokens": _remove(RevokedToken.jti, RevokedToken.expires_at, now - DAY),      # their JWTs may still be in their leeway
+        "revoked tokens": _remove(RevokedToken.jti, RevokedToken.expires_at, now - DAY_MS),      # their JWTs may still be in their leeway
         "links": _remove(Link.digest, Link.expires_at, now),
         "throttles": _remove(Throttle.name, Throttle.updated_at, now - THROTTLE_KEPT),
-        "log entries": _cut_log(now - log_days * DAY) if log_days else 0,
+        "log entries": _cut_log(now - log_days * DAY_MS) if log_days else 0,
     }
     return {name: count for name, count in removed.items() if count}
 

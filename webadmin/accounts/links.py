@@ -7,10 +7,10 @@ from webadmin.accounts import keys
 from webadmin.accounts.errors import LinkUsed
 from webadmin.accounts.models import Link
 from webadmin.store import database
+from webadmin.store.database import MINUTE_MS
 
 SET_UP = "set-up"
 SET_UP_MINUTES = 60
-MINUTE = 60_000
 
 
 def make_set_up() -> str:
@@ -18,7 +18,7 @@ def make_set_up() -> str:
     token, now = secrets.token_urlsafe(32), database.now()
     with database.transaction():
         Link.delete().where(Link.purpose == SET_UP).execute()
-        Link.insert(digest=_digest(SET_UP, token), purpose=SET_UP, created_at=now, expires_at=now + SET_UP_MINUTES * MINUTE).execute()
+        Link.insert(digest=_digest(SET_UP, token), purpose=SET_UP, created_at=now, expires_at=now + SET_UP_MINUTES * MINUTE_MS).execute()
     return token
 
 

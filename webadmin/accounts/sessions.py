@@ -12,14 +12,13 @@ from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import NotFound
 from webadmin.accounts.models import Account, Login, Session
 from webadmin.store import database
+from webadmin.store.database import DAY_MS, HOUR_MS, MINUTE_MS
 from webadmin.store.prepared import Prepared, slot
 
-MINUTE = 60_000
-HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
 CONFIRMED_MINUTES = 15
-TOUCH_EVERY = MINUTE        # a session's last use is kept to the minute: no write at every request
+TOUCH_EVERY = MINUTE_MS        # a session's last use is kept to the minute: no write at every request
 
-idle, longest, remembered = HOUR, DAY, 30 * DAY
+idle, longest, remembered = HOUR_MS, DAY_MS, 30 * DAY_MS
 
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"), ("curl", "curl"))
 SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"),
@@ -40,7 +39,7 @@ BY_KEY = Prepared(lambda: Session.select(Session, Account).join(Account, on=(Ses
 
 def configure(*, idle_minutes: int, session_hours: int, remember_days: int) -> None:
     global idle, longest, remembered
-    idle, longest, remembered = idle_minutes * MINUTE, session_hours * HOUR, remember_days * DAY
+    idle, longest, remembered = idle_minutes * MINUTE_MS, session_hours * HOUR_MS, remember_days * DAY_MS
 
 
 def start(account: Account, *, by: Actor, user_agent: str, remember: bool = False) -> str:
@@ -86,7 +85,7 @@ def seconds_left(session: Session) -> int | None:
 
 def confirmed(session: Session) -> bool:
     """The person has proved within the last minutes that it is still they who sit there (safety.md, SS8)."""
-    return 0 <= database.now() - session.confirmed_at < CONFIRMED_MINUTES * MINUTE
+    return 0 <= database.now() - session.confirmed_at < CONFIRMED_MINUTES * MINUTE_MS
 
 
 def sign_out(session: Session, account: Account, *, by: Actor) -> None:

@@ -18,8 +18,9 @@ from webadmin.accounts import changes, passwords, rows, throttle, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Account
-from webadmin.accounts.throttle import MINUTE, Attempt
+from webadmin.accounts.throttle import Attempt
 from webadmin.store import database
+from webadmin.store.database import MINUTE_MS
 
 _turned_away = {"count": 0, "written_at": 0}
 _turned_away_lock = threading.Lock()
@@ -168,7 +169,7 @@ def _turn_away(by: Actor) -> None:
     with _turned_away_lock:
         _turned_away["count"] += 1
         now = database.now()
-        if abs(now - _turned_away["written_at"]) < MINUTE:
+        if abs(now - _turned_away["written_at"]) < MINUTE_MS:
             return
         count, _turned_away["count"], _turned_away["written_at"] = _turned_away["count"], 0, now
     with database.transaction():

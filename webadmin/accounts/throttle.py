@@ -15,14 +15,13 @@ from webadmin.accounts import keys, names
 from webadmin.accounts.errors import TooManyAttempts
 from webadmin.accounts.models import Account, Throttle
 from webadmin.store import database, dialect
+from webadmin.store.database import HOUR_MS, MINUTE_MS
 
-MINUTE = 60_000
 FREE_FAILURES = 10
-LONGEST_WAIT = 15 * MINUTE
-FORGOTTEN_AFTER = 12 * 60 * MINUTE
+LONGEST_WAIT = 15 * MINUTE_MS
+FORGOTTEN_AFTER = 12 * 60 * MINUTE_MS
 LOCKED_AFTER = 100                # failures in a row: the password is of no use until it is set anew
 SOURCE_FAILURES = 60              # a minute
-HOUR = 60 * MINUTE
 
 
 registrations_an_hour = 300       # accounts made and "exists" answers of one source
@@ -77,8 +76,8 @@ def forgive_all() -> None:
 def may_register(source: str) -> None:
     """Raises TooManyAttempts where this source has made enough accounts for now."""
     row, now = Throttle.get_or_none(Throttle.name == _registrations(source)), database.now()
-    if row is not None and 0 <= now - row.first_at < HOUR and row.failures >= registrations_an_hour:
-        raise TooManyAttempts(max(1, (row.first_at + HOUR - now) // 1000))
+    if row is not None and 0 <= now - row.first_at < HOUR_MS and row.failures >= registrations_an_hour:
+        raise TooManyAttempts(max(1, (row.first_at + HOUR_MS - now) // 1000))
 
 
 def count_registration(source: str) -> None:
@@ -86,7 +85,7 @@ def count_registration(source: str) -> None:
     name, now = _registrations(source), database.now()
     with database.transaction():
         row = _rows([name])[name]
-        if not 0 <= now - row.first_at < HOUR:
+        if not 0 <= now - row.first_at < HOUR_MS:
             row.failures, row.first_at = 0, now
         row.failures += 1
         _keep(row)
@@ -140,10 +139,10 @@ def _rows(wanted: Iterable[str]) -> dict[str, Throttle]:
 
 def _count_source(row: Throttle) -> None:
     now = database.now()
-    if not 0 <= now - row.first_at < MINUTE:
+    if not 0 <= now - row.first_at < MINUTE_MS:
         row.failures, row.first_at = 0, now
     if row.failures >= SOURCE_FAILURES:
-        raise TooManyAttempts(max(1, (row.first_at + MINUTE - now) // 1000))
+        raise TooManyAttempts(max(1, (row.first_at + MINUTE_MS - now) // 1000))
     row.failures += 1
     _keep(row)
 
@@ -158,7 +157,7 @@ def _count_subject(row: Throttle) -> bool:
     row.failures += 1
     row.in_a_row += 1
     if row.failures >= FREE_FAILURES:
-        row.until = now + min(MINUTE << min(row.failures - FREE_FAILURES, 10), LONGEST_WAIT)
+        row.until = now + min(MINUTE_MS << min(row.failures - FREE_FAILURES, 10), LONGEST_WAIT)
     _keep(row)
     return row.in_a_row > LOCKED_AFTER
 

@@ -20,12 +20,12 @@ from webadmin.accounts.models import Account, Login, RevokedToken
 from webadmin.store import database
 from webadmin.store.prepared import Prepared, slot
 
-MINUTE = 60
-HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
+MINUTE_SECONDS = 60
+HOUR_SECONDS, DAY_SECONDS = 60 * MINUTE_SECONDS, 24 * 60 * MINUTE_SECONDS
 V1, CHIRPY, COOKIE, MASS = "v1", "chirpy", "cookie", "mass"
 ACCESS, REFRESH = "access", "refresh"
-ACCESS_SECONDS = {V1: 30 * MINUTE, CHIRPY: HOUR, COOKIE: DAY, MASS: HOUR}
-LOGIN_SECONDS = {V1: 30 * DAY, CHIRPY: 60 * DAY, COOKIE: DAY, MASS: HOUR}
+ACCESS_SECONDS = {V1: 30 * MINUTE_SECONDS, CHIRPY: HOUR_SECONDS, COOKIE: DAY_SECONDS, MASS: HOUR_SECONDS}
+LOGIN_SECONDS = {V1: 30 * DAY_SECONDS, CHIRPY: 60 * DAY_SECONDS, COOKIE: DAY_SECONDS, MASS: HOUR_SECONDS}
 ALGORITHM, ISSUER = "HS512", "webadmin"
 REQUIRED = ["exp", "iat", "nbf", "jti", "sub", "iss", "aud", "type", "sid"]
 HEADER = {"typ", "alg", "kid"}

@@ -17,11 +17,11 @@ from webadmin.accounts import search
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account
 from webadmin.store import database, dialect
+from webadmin.store.database import DAY_MS
 from webadmin.store.prepared import Prepared, slot
 
 BUDGET = 4_000
 SIZES = (25, 50, 100)
-DAY = 24 * 60 * 60 * 1000
 STATES = {"active": (0, 1), "disabled": (2, 3), "deleted": (4, 5)}
 ROLES = {"user": 0, "administrator": 1}
 SORTS = {"display_name": Account.display_key, "state": Account.display_key, "email": Account.email_sort, "username": Account.username_key,
@@ -190,7 +190,7 @@ def _seen(word: str, row: Any, time: Any) -> Expression:
 
 def _since(word: str) -> int:
     """The time that a filter by the last sign-in compares with."""
-    return database.now() - {"7d": 7, "90d": 90, "1y": 365}.get(word, 0) * DAY
+    return database.now() - {"7d": 7, "90d": 90, "1y": 365}.get(word, 0) * DAY_MS
 
 
 def _batches(ids: list[int], size: int = 500) -> Iterable[list[int]]:

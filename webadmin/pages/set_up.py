@@ -10,9 +10,9 @@ from webadmin.accounts import links, signin, users
 from webadmin.accounts.errors import AccountError, LinkUsed
 from webadmin.pages import forms, signed_in
 from webadmin.store import database
+from webadmin.store.database import MINUTE_MS
 
 pages = signed_in.door("set_up")
-MINUTE = 60_000
 
 
 class SetUpForm(FlaskForm):
@@ -44,5 +44,5 @@ def set_up(token: str) -> ResponseReturnValue:
             key = signed_in.begin(account, remember=False)
             forms.say("You are the first administrator.")
             return signed_in.remember_cookies(redirect("/", 303), account, key, remember=False)
-    minutes_left = max(1, -(-(link.expires_at - database.now()) // MINUTE))
+    minutes_left = max(1, -(-(link.expires_at - database.now()) // MINUTE_MS))
     return render_template("setup/setup.html", form=form, minutes_left=minutes_left), 422 if form.errors else 200

@@ -21,6 +21,8 @@ from playhouse.pool import PooledMySQLDatabase, PooledPostgresqlDatabase, Pooled
 
 from webadmin.store.write_queue import BUSY_MS, WriteQueue
 
+MINUTE_MS = 60_000
+HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 CONNECTIONS = 150                 # more than any number of web threads; each opens one when it needs one

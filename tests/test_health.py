@@ -9,7 +9,7 @@ from tests.conftest import PASSWORD
 from webadmin import counters, health
 from webadmin.accounts import passwords, sessions
 from webadmin.accounts.models import Throttle
-from webadmin.store import database
+from webadmin.store import database, pools
 
 TOKEN = "a-token-of-the-watchers-1"
 
@@ -31,7 +31,7 @@ def read_only(monkeypatch, store):
     """A store that can be read and not written, as after its file system was mounted read-only."""
     database.proxy.obj.close()
     database.forget_connections()
-    monkeypatch.setattr(database, "PRAGMAS", [*database.PRAGMAS, ("query_only", 1)])
+    monkeypatch.setattr(pools, "PRAGMAS", [*pools.PRAGMAS, ("query_only", 1)])
     database.bind(store.url)
     database.proxy.obj.connect()
 

@@ -10,7 +10,9 @@ WRONG = [("WEBADMIN_PORT", "0"), ("WEBADMIN_PORT", "65536"), ("WEBADMIN_PORT", "
          ("WEBADMIN_URL", "ftp://example.com"), ("WEBADMIN_URL", "https://example.com/path"), ("WEBADMIN_URL", "https://u:p@example.com"), ("WEBADMIN_URL", "https://"),
          ("WEBADMIN_URL", "https://example.com:port"), ("WEBADMIN_DATABASE_URL", "oracle://x"), ("WEBADMIN_DATABASE_URL", "webadmin.db"), ("WEBADMIN_REGISTRATION", "perhaps"),
          ("WEBADMIN_COMMON_PASSWORDS", "none"), ("WEBADMIN_ADMIN_USERNAME", "ada"), ("WEBADMIN_ADMIN_PASSWORD", "three green boats"), ("WEBADMIN_TESTING", "2"),
-         ("WEBADMIN_IDLE_MINUTES", "0"), ("WEBADMIN_REMEMBER_DAYS", "31"), ("WEBADMIN_SESSION_HOURS", "0")]
+         ("WEBADMIN_IDLE_MINUTES", "0"), ("WEBADMIN_REMEMBER_DAYS", "31"), ("WEBADMIN_SESSION_HOURS", "0"),
+         *(("WEBADMIN_DATABASE_URL", f"{given}/name") for given in ("postgresql://one:5432,two:x", "postgresql://one:0", "postgresql://one:65536", "postgresql://[::1",
+                                                                   "postgresql://one:5432:5433", "mariadb://one,two"))]
 
 
 def load(tmp_path, **given: str) -> settings.Settings:
@@ -61,3 +63,10 @@ def test_an_empty_variable_is_as_good_as_none(tmp_path):
 
 def test_keys_can_live_elsewhere(tmp_path):
     assert load(tmp_path, WEBADMIN_KEYS=str(tmp_path / "k")).keys == tmp_path / "k"
+
+
+@pytest.mark.parametrize("url, servers", [
+    ("postgresql://u:p%40@one:5433,two:5434/name?target_session_attrs=read-write", [("one", "5433"), ("two", "5434")]), ("postgresql://one,[::1]:5434/name", [("one", ""), ("::1", "5434")]),
+    ("postgresql:///name", [("", "")]), ("postgresql://u@%2Fvar%2Frun%2Fpostgresql/name", [("/var/run/postgresql", "")]), ("mariadb://u@one:3307/name", [("one", "3307")])])
+def test_a_database_may_be_kept_by_several_servers(tmp_path, url, servers):
+    assert settings.database_servers(load(tmp_path, WEBADMIN_DATABASE_URL=url).database_url) == servers

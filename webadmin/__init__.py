@@ -13,7 +13,7 @@ __version__ = "1.0.0"
 def create_app(given: settings.Settings | None = None) -> Flask:
     """The app over a prepared data folder (see start.py). Opens no connection, so it may be made before a fork."""
     chosen = given or settings.load()
-    app = Flask(__name__, template_folder=str(settings.ROOT / "templates"), static_folder=None)
+    app = caller.App(__name__, template_folder=str(settings.ROOT / "templates"), static_folder=None)
     app.config["SETTINGS"] = chosen
     database.bind(chosen.database_url)
     keys.load(chosen.keys)

@@ -18,6 +18,7 @@ from webadmin.accounts import changes, keys, seals
 from webadmin.accounts.changes import COMMAND_LINE, Kind
 from webadmin.accounts.models import Link, LogHead, Login, Session
 from webadmin.store import database, occupied
+from webadmin.store.write_queue import BUSY_MS
 
 TOOLS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump --single-transaction"}
 AFTER = ("", "-wal", "-shm", "-journal", ".lock", ".migrating")      # what stands beside a database
@@ -124,7 +125,7 @@ def _copy(source: Path, target: Path) -> None:
     if not source.is_file():
         raise FileNotFoundError(f"there is no database {source}")
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with closing(sqlite3.connect(source, timeout=database.BUSY_MS / 1000)) as old, closing(sqlite3.connect(target)) as new:
+    with closing(sqlite3.connect(source, timeout=BUSY_MS / 1000)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
         new.execute("PRAGMA journal_mode = DELETE")
         if new.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):

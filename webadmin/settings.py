@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 LOWEST_COST, USUAL_COST, HIGHEST_COST = 4, 12, 14
@@ -58,11 +58,19 @@ def _database(text: str) -> str:
         raise ValueError("must name a database, such as sqlite:////folder/file.db or postgresql://user@host/name")
     if parts.query and not parts.scheme.startswith("postgres"):
         raise ValueError("may have words after a ? for PostgreSQL only, such as ?sslmode=require")
-    try:
-        _ = parts.port
-    except ValueError:
-        raise ValueError("must have a port from 1 to 65535, or none") from None
+    if len(database_servers(text)) > 1 and not parts.scheme.startswith("postgres"):
+        raise ValueError("may name several servers for PostgreSQL only")
     return text
+
+
+def database_servers(url: str) -> list[tuple[str, str]]:
+    """Host and port, empty where none is given, of each server that the URL names. Raises ValueError with the rest of a sentence."""
+    found = [re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]*))(?::([0-9]*))?", server)
+             for server in urlsplit(url).netloc.rpartition("@")[2].split(",")]
+    servers = [(unquote(each[1] or each[2] or ""), each[3] or "") for each in found if each]
+    if len(servers) < len(found) or not all(port == "" or len(port) < 6 and 0 < int(port) < 65536 for _, port in servers):
+        raise ValueError("must have a port from 1 to 65535, or none")
+    return servers
 
 
 def _token(text: str) -> str:

@@ -1,35 +1,31 @@
-"""The store: connect by URL, one connection a request, transaction(). How the engines speak differently is in dialect.py.
-
-SQLite is opened as safety.md, section 4, asks: WAL, synchronous=FULL (NORMAL loses acknowledged writes when the power
-fails), every write transaction IMMEDIATE (a deferred one fails at once with "database is locked" after a read).
-"""
+"""The store: one connection a request, transaction(). How it is opened is in pools.py, how the engines speak differently in dialect.py."""
 from __future__ import annotations
 
 import fcntl
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any, TypeVar
 
 import peewee
 from peewee import IntegrityError, InterfaceError, OperationalError
 from playhouse import migrations
-from playhouse.pool import PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
 
-from webadmin.store.write_queue import BUSY_MS, WriteQueue
+from webadmin.store import pools
+from webadmin.store.write_queue import WriteQueue
 
 MINUTE_MS = 60_000
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-CONNECTIONS = 150                 # more than any number of web threads; each opens one when it needs one
-READ_COMMITTED = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"      # as on PostgreSQL: no locks on gaps, or writers deadlock
 MIGRATION_LOCK = 0x77656261       # "weba"
-PRAGMAS = [("busy_timeout", BUSY_MS), ("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1),
-           ("trusted_schema", 0), ("secure_delete", 1), ("journal_size_limit", 64 * 1024 * 1024), ("temp_store", "memory")]
+LOCK_SECONDS = 600
+RUNS, LONGEST_PAUSE_SECONDS = 4, 0.05
+GIVEN_UP = ("40001", "40P01")      # SQLSTATE: a serialization failure, on MariaDB a deadlock too; PostgreSQL's deadlock
+Result = TypeVar("Result")
 
 proxy: Any = peewee.DatabaseProxy()
 Unavailable = (OperationalError, InterfaceError, peewee.InternalError, peewee.DatabaseError)
@@ -39,28 +35,12 @@ _queue: WriteQueue | None = None
 
 
 def bind(url: str) -> None:
-    """Point the models at the store that `url` names: sqlite:///file, postgresql://... or mariadb://... . Opens nothing yet."""
+    """Point the models at the store that `url` names. Opens nothing yet."""
     global _queue
-    parts = urlsplit(url)
-    _queue = None
-    if parts.scheme == "sqlite":
-        path = Path(unquote(parts.path[1:]))
-        _queue = WriteQueue(path.with_name(path.name + ".lock"))
-        store: Any = PooledSqliteDatabase(str(path), pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False,
-                                          autoconnect=False, max_connections=CONNECTIONS)
-        store.register_function(lambda text, count: "\n".join(text.split("\n")[:count]), "FIRST_LINES", 2)
-        store.register_function(lambda text: text.rpartition("\n")[2], "LAST_LINE", 1)
-        store.register_function(lambda *parts: "".join(parts), "JOINED", -1)
-    else:
-        where = {"host": parts.hostname, "port": parts.port, "user": unquote(parts.username or "") or None,
-                 "password": unquote(parts.password or "") or None}
-        given: dict[str, Any] = {name: value for name, value in where.items() if value is not None}
-        pooled: Any = PooledPostgresqlDatabase if parts.scheme.startswith("postgres") else PooledMySQLDatabase
-        extra: dict[str, Any] = {} if parts.scheme.startswith("postgres") else {
-            "charset": "utf8mb4", "mariadb": True, "init_command": READ_COMMITTED}
-        given |= dict(parse_qsl(parts.query))
-        store = pooled(unquote(parts.path.lstrip("/")), autoconnect=False, max_connections=CONNECTIONS, stale_timeout=300, **given, **extra)
-    proxy.initialize(store)
+    pool = pools.of(url)
+    proxy.initialize(pool)
+    path = Path(pool.database)
+    _queue = WriteQueue(path.with_name(path.name + ".lock")) if engine() == "sqlite" else None
 
 
 def engine() -> str:
@@ -104,23 +84,59 @@ def transaction() -> Iterator[None]:
     if proxy.obj.in_transaction():
         yield
         return
-    with _queue or nullcontext(), proxy.obj.atomic():
-        _ending.actions = []
+    with _queue or nullcontext(), pools.replicated(), _counted(), proxy.obj.atomic():
+        _this.actions = []
         try:
             yield
-            for action in _ending.actions:
+            for action in _this.actions:
                 action()
         finally:
-            _ending.actions = None
+            _this.actions = None
 
 
-_ending = threading.local()
+class _This(threading.local):
+    """What this thread is about."""
+
+    actions: list[Callable[[], object]] | None = None      # for the end of its transaction
+    writes = 0                                             # transactions that stand, or may stand
+
+
+_this = _This()
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as wrong:
+        _this.writes += not _given_up(wrong)      # a commit whose answer was lost may stand
+        raise
+    _this.writes += 1
+
+
+def again(work: Callable[[], Result]) -> Result:
+    """What `work` returns. Where the engine gave up its transaction for another one's sake (a deadlock, a serialization failure), it runs
+    once more, RUNS times in all; never where something that it wrote before may stand."""
+    for _ in range(RUNS - 1):
+        writes = _this.writes
+        try:
+            return work()
+        except Unavailable as wrong:
+            if not _given_up(wrong) or _this.writes != writes:
+                raise
+        time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))
+    return work()
+
+
+def _given_up(wrong: Exception) -> bool:
+    """The engine says that nothing of the transaction stands, and that it can be run again."""
+    return getattr(getattr(wrong, "orig", None), "sqlstate", None) in GIVEN_UP
 
 
 def at_the_end(action: Callable[[], object]) -> None:
     """Run `action` as the last thing of the transaction, after everything else has its rows; where there is none, in one of its own."""
-    if getattr(_ending, "actions", None) is not None:
-        _ending.actions.append(action)
+    if _this.actions is not None:
+        _this.actions.append(action)
         return
     with transaction():
         action()
@@ -181,14 +197,18 @@ def _migrating() -> Iterator[None]:
             fcntl.flock(held, fcntl.LOCK_EX)
             yield
         return
-    lock = MIGRATION_LOCK if engine() == "postgresql" else str(MIGRATION_LOCK)
-    take, give = (("select pg_advisory_lock(%s)", "select pg_advisory_unlock(%s)") if engine() == "postgresql"
-                  else ("select get_lock(%s, 600)", "select release_lock(%s)"))
-    proxy.obj.execute_sql(take, (lock,))
+    if engine() == "postgresql":
+        with proxy.obj.atomic():      # all changes or none; a lock of the transaction also holds behind a pool of connections
+            proxy.obj.execute_sql("SET LOCAL lock_timeout = 0")
+            proxy.obj.execute_sql("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            yield
+        return
+    if proxy.obj.execute_sql("SELECT GET_LOCK(%s, %s)", (str(MIGRATION_LOCK), LOCK_SECONDS)).fetchone() != (1,):
+        raise migrations.MigrationError("another server is changing it, and does not come to an end")
     try:
         yield
     finally:
-        proxy.obj.execute_sql(give, (lock,))
+        proxy.obj.execute_sql("SELECT RELEASE_LOCK(%s)", (str(MIGRATION_LOCK),))
 
 
 def now() -> int:

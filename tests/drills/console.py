@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,15 @@ class Console:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+    @contextlib.contextmanager
+    def killed_afterwards(self) -> Iterator[None]:
+        """For whoever starts it in the block."""
+        try:
+            yield
+        finally:
+            if hasattr(self, "process"):
+                self.kill()
 
     def start(self) -> float:
         """Start it, and wait until it answers. Returns the seconds that took."""

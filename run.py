@@ -7,6 +7,7 @@ from flask import Flask
 
 from webadmin import create_app, keeper, settings, start
 from webadmin.serving import server
+from webadmin.store import database
 
 
 def announce(here: settings.Settings) -> None:
@@ -16,6 +17,8 @@ def announce(here: settings.Settings) -> None:
         print("Warning: WEBADMIN_TESTING is on: passwords are kept badly. Never use this for real accounts.", file=sys.stderr)
     if not (is_loopback(here.host) or here.secure or here.proxies):
         print("Warning: the network can read every password: set WEBADMIN_URL=https://... or WEBADMIN_PROXIES.", file=sys.stderr)
+    if database.is_read_only():
+        print("Warning: the database is read-only: everything can be read, nothing changed.", file=sys.stderr)
     print(*([f"Set-up: {link}"] if link else []), f"webadmin is ready: {here.address}", sep="\n", flush=True)
     if link and sys.stdout.isatty() and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         subprocess.Popen([sys.executable, "-m", "webbrowser", link], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

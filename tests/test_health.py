@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests import unwritable
 from tests.conftest import PASSWORD
 from webadmin import counters, health
 from webadmin.accounts import passwords, sessions
@@ -72,6 +73,30 @@ def test_the_sign_in_page_opens_and_a_sign_in_is_refused_plainly(client, ada, re
     assert page.status_code == 200
     answer = client.post("/api/v1/login", json={"login": "ada", "password": PASSWORD})
     assert answer.status_code == 503 and "database" in answer.text and int(answer.headers["Retry-After"]) > 0
+
+
+def test_who_finds_it_read_only_signs_in_reads_and_signs_out(app, settings, ada, bob, browser):
+    with unwritable.store(settings.data):
+        browser.sign_in("ada")
+        assert "Bob Li" in browser.get("/users").text and browser.get("/me").h1
+        browser.post("/logout")
+        assert not browser.signed_in()
+    browser.sign_in("ada").get("/users")
+
+
+def test_what_would_change_a_read_only_store_is_refused_plainly(settings, desk, bob):
+    with unwritable.store(settings.data):
+        desk.get("/users")
+        desk.post(f"/users/{bob.id}/disable", 503)
+        assert "The database is read-only just now" in desk.page.text
+
+
+def test_scripts_with_basic_read_a_read_only_store(client, settings, ada, bob):
+    with unwritable.store(settings.data):
+        assert client.get("/api/v2/users", auth=("ada", PASSWORD)).json == {"users": ["ada", "bob"]}
+        assert client.get("/api/v2/users", auth=("ada", "wrong password")).status_code == 401
+        answer = client.delete("/api/v2/users/bob", auth=("ada", PASSWORD))
+        assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
 
 
 def test_there_are_no_metrics_without_a_token(client):

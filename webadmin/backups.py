@@ -17,7 +17,7 @@ from playhouse.migrations import Migration
 from webadmin.accounts import changes, keys, seals
 from webadmin.accounts.changes import COMMAND_LINE, Kind
 from webadmin.accounts.models import Link, LogHead, Login, Session
-from webadmin.store import database, occupied
+from webadmin.store import database, occupied, sqlite_file
 from webadmin.store.write_queue import BUSY_MS
 
 TOOLS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump --single-transaction"}
@@ -86,7 +86,7 @@ def check(path: Path) -> None:
     if not path.is_file() or path.stat().st_size == 0:
         raise BackupError(f"{path} is no backup: there is no such file, or nothing in it.")
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as found:
+        with closing(sqlite3.connect(sqlite_file.readable(path.resolve()), uri=True)) as found:
             whole = found.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
             tables = {row[0] for row in found.execute("SELECT name FROM sqlite_master")}
             applied = {row[0] for row in found.execute("SELECT name FROM schema_migration")} if "schema_migration" in tables else set()
@@ -125,7 +125,8 @@ def _copy(source: Path, target: Path) -> None:
     if not source.is_file():
         raise FileNotFoundError(f"there is no database {source}")
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with closing(sqlite3.connect(source, timeout=BUSY_MS / 1000)) as old, closing(sqlite3.connect(target)) as new:
+    address = sqlite_file.readable(source) if sqlite_file.is_read_only(source) else source.resolve().as_uri()
+    with closing(sqlite3.connect(address, uri=True, timeout=BUSY_MS / 1000)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
         new.execute("PRAGMA journal_mode = DELETE")
         if new.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -151,7 +152,7 @@ def _prepare(source: Path, draft: Path, given: dict[str, int]) -> None:
 
 def _numbers(place: Path) -> dict[str, int]:
     """The highest numbers that the database in use has given, as far as it can be read."""
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{place.resolve().as_uri()}?mode=ro", uri=True)) as found:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(sqlite_file.readable(place.resolve()), uri=True)) as found:
         return dict(found.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
     return {}
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from webadmin import caller
 from webadmin.accounts import errors
+from webadmin.store import database
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ TITLES = {400: "That did not arrive as it should", 403: "Not for this account", 
           409: "Someone else was here meanwhile", 413: "That is too much at once", 414: "That address is too long",
           415: "That cannot be read", 422: "That cannot be done", 429: "Too many attempts", 500: "Something broke on our side",
           503: "Not just now"}
+READ_ONLY = "The database is read-only just now, so nothing can be changed. Reading works. Nothing was lost; try again later."
 SENTENCES = {400: "The request was not complete. Go back, load the page again and try once more.",
              403: "Your account may not open this page.",
              404: "There is no such page, or it has moved.",
@@ -76,7 +78,7 @@ def _rule(error: errors.AccountError) -> Response:
 def _store(error: PeeweeException) -> Response:
     """The store is gone, locked, full or read-only: closed, never open (safety.md, ER4)."""
     log.error("request %s: the store failed", caller.request_id(), exc_info=error)
-    response = answer(503)
+    response = answer(503, READ_ONLY if isinstance(error, database.ReadOnly) else None)
     response.headers["Retry-After"] = "5"
     return response
 

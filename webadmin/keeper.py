@@ -56,6 +56,8 @@ def _look_after(settings: Settings) -> None:
     waiting = threading.Event()      # as time.sleep, which fails where the clock is a made-up one
     while not waiting.wait(LOOK_SECONDS * random.uniform(0.2, 1)):
         try:
+            if database.is_read_only():
+                continue
             reserve.keep(settings.data)
             with database.connection():
                 run_due(settings)

@@ -7,7 +7,6 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from urllib.parse import quote
 
 from peewee import PeeweeException
 from playhouse.migrations import MigrationError
@@ -17,7 +16,7 @@ from webadmin.accounts import keys, links, passwords, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
-from webadmin.store import database, occupied
+from webadmin.store import database, occupied, sqlite_file
 
 CHECK_SECONDS = 0.3
 
@@ -32,6 +31,8 @@ def prepare(settings: Settings) -> str | None:
     with database.connection():
         if users.administrator_exists():
             return None
+        if database.is_read_only():
+            raise StartError("There is no administrator yet, and the database is read-only: make it writable, and start again.")
         if settings.admin_username:
             _preset(settings)
             return None
@@ -128,7 +129,7 @@ def _check_file(path: Path) -> None:
         return
     if path.stat().st_size == 0:
         raise StartError(f"{path} is empty, and a database never is: put back a backup, or remove the file to begin anew.")
-    found = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    found = sqlite3.connect(sqlite_file.readable(path), uri=True)
     try:
         if not _looks_whole(found):
             raise StartError(f"{path} is damaged: put back a backup.")

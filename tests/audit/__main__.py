@@ -10,8 +10,7 @@ from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
-from tests.drills.console import ROOT, Client, Console
-from tests.drills.test_load import signed_in
+from tests.drills.console import ROOT, Client, Console, signed_in
 from webadmin import security
 
 TOOLS = ROOT / ".venv" / "audit"

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FULL = os.environ.get("WEBADMIN_DRILLS") == "full"
@@ -54,15 +56,15 @@ class Console:
             if hasattr(self, "process"):
                 self.kill()
 
-    def start(self) -> float:
-        """Start it, and wait until it answers. Returns the seconds that took."""
+    def start(self, healthy: int = 200) -> float:
+        """Start it, and wait until /healthz answers so. Returns the seconds that took."""
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, str(ROOT / "run.py")], env=self.environment, stdout=subprocess.DEVNULL,
                                             stderr=log, start_new_session=True)
         while time.monotonic() - begun < 30:
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.get("/healthz", seconds=2)[0] == 200:
+                if self.get("/healthz", seconds=2)[0] == healthy:
                     return time.monotonic() - begun
             if self.process.poll() is not None:
                 break
@@ -110,6 +112,19 @@ class Client:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def signed_in(client: Client) -> dict[str, str]:
+    """Sign in as a browser does: the cookie's header."""
+    _, page = client.send("GET", "/login")
+    token = re.search(rb'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token
+    form = client.headers.get_all("Set-Cookie") or []
+    cookie = "; ".join(each.partition(";")[0] for each in form)
+    body = urlencode({"csrf_token": token[1].decode(), "name": NAME, "password": PASSWORD})
+    status, _ = client.send("POST", "/login", body, Cookie=cookie, Content_Type="application/x-www-form-urlencoded")
+    assert status == 303
+    return {"Cookie": "; ".join(each.partition(";")[0] for each in client.headers.get_all("Set-Cookie") or [])}
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""Disks that fill up or fail: what cannot be kept is refused, what was kept stays, and reading goes on (R3, R5)."""
+"""Disks that fill up or fail: what cannot be kept is refused, what was kept stays, and reading goes on (R3, R5, R6)."""
 from __future__ import annotations
 
 import contextlib
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.drills.console import BASIC, NAME, PASSWORD, Client, Console, must_be_whole, rows
+from tests import unwritable
+from tests.drills.console import BASIC, NAME, PASSWORD, Client, Console, must_be_whole, rows, signed_in, times
 
 TRACE = "inject=fsync,fdatasync:error={}"
 
@@ -94,3 +95,34 @@ def test_a_full_disk_refuses_writes_alone_and_needs_no_restart(small_disk: Path)
         assert stored == {"ada", "before", "after"} | acknowledged
         must_be_whole(console.database)
         shutil.move(console.log, small_disk.parent / "log")
+
+
+def test_a_store_that_is_read_only_is_served_and_signed_in_to(tmp_path: Path) -> None:
+    """First under a server that runs, then at the start; with the write-ahead log of one that was killed, and without."""
+    with Console(tmp_path / "data") as console:
+        assert create(console, "before")[0] == 200
+        with unwritable.folder(console.folder):
+            must_be_read_only(console)
+        assert create(console, "between")[0] == 200
+        ends = [console.stop, console.kill][:times(1, 2)]
+        for end in ends:
+            end()
+            with unwritable.folder(console.folder):
+                console.start(healthy=503)
+                must_be_read_only(console)
+                console.kill()
+            console.start()
+            assert create(console, f"after-{end.__name__}")[0] == 200
+        stored = {name for (name,) in rows(console.database, "SELECT username FROM account")}
+        assert stored == {"ada", "before", "between", *(f"after-{end.__name__}" for end in ends)}
+        must_be_whole(console.database)
+
+
+def must_be_read_only(console: Console) -> None:
+    with contextlib.closing(Client(console.port, 20)) as client:
+        cookie = signed_in(client)
+        for _ in range(times(3, 20)):      # whichever process answers
+            with contextlib.closing(Client(console.port, 20)) as another:
+                assert another.send("GET", "/users", **cookie)[0] == 200
+                assert another.send("GET", "/api/v2/users", Authorization=BASIC)[0] == 200
+                assert another.send("DELETE", "/api/v2/users/before", Authorization=BASIC)[0] == 503

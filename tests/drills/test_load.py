@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
 import sqlite3
 import subprocess
@@ -10,10 +9,10 @@ import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
+from tests.drills import console as drill
 from tests.drills.console import ENVIRONMENT, FULL, NAME, PASSWORD, ROOT, Client, Console, must_be_whole, p99, rows, spread, times
 from tests.drills.test_starts import forked
 
@@ -61,19 +60,6 @@ def test_writers_backups_and_a_long_reader_at_once(tmp_path: Path) -> None:
         must_be_whole(each)
 
 
-def signed_in(client: Client) -> dict[str, str]:
-    """Sign in as a browser does: the cookie's header."""
-    _, page = client.send("GET", "/login")
-    token = re.search(rb'name="csrf_token"[^>]*value="([^"]+)"', page)
-    assert token
-    form = client.headers.get_all("Set-Cookie") or []
-    cookie = "; ".join(each.partition(";")[0] for each in form)
-    body = urlencode({"csrf_token": token[1].decode(), "name": NAME, "password": PASSWORD})
-    status, _ = client.send("POST", "/login", body, Cookie=cookie, Content_Type="application/x-www-form-urlencoded")
-    assert status == 303
-    return {"Cookie": "; ".join(each.partition(";")[0] for each in client.headers.get_all("Set-Cookie") or [])}
-
-
 def pages(port: int, cookie: dict[str, str], seconds: float) -> list[float]:
     """What each page took, one after another, for so long."""
     waits: list[float] = []
@@ -92,7 +78,7 @@ def real(tmp_path_factory: pytest.TempPathFactory):
     """A server as people run it: bcrypt at its usual cost."""
     console = Console(tmp_path_factory.mktemp("real") / "data", WEBADMIN_BCRYPT_COST="12", WEBADMIN_TESTING="0")
     with console, contextlib.closing(Client(console.port, source="127.0.0.2")) as client:
-        yield console, signed_in(client)
+        yield console, drill.signed_in(client)
 
 
 def test_a_flood_of_wrong_passwords_leaves_the_pages_usable(real: tuple[Console, dict[str, str]]) -> None:

@@ -7,7 +7,7 @@ import secrets
 from contextlib import suppress
 from typing import NamedTuple
 
-from webadmin.accounts import changes
+from webadmin.accounts import changes, read_only
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import NotFound
 from webadmin.accounts.models import Account, Login, Session
@@ -43,25 +43,35 @@ def configure(*, idle_minutes: int, session_hours: int, remember_days: int) -> N
 
 
 def start(account: Account, *, by: Actor, user_agent: str, remember: bool = False) -> str:
-    """Sign a browser in. Returns the cookie's key: 256 random bits in 43 letters."""
+    """Sign a browser in. Returns the cookie's key: 256 random bits in 43 letters, or a proof where the store is read-only."""
     key, now = secrets.token_urlsafe(32), database.now()
-    with database.transaction():
-        Session.insert(key_hash=_hash(key), account_id=account.id, epoch=account.epoch, remember=remember,
-                       device=device(user_agent), source=by.source, created_at=now, seen_at=now, confirmed_at=now,
-                       expires_at=now + (remembered if remember else longest)).execute()
+    try:
+        with database.transaction():
+            Session.insert(key_hash=_hash(key), account_id=account.id, epoch=account.epoch, remember=remember,
+                           device=device(user_agent), source=by.source, created_at=now, seen_at=now, confirmed_at=now,
+                           expires_at=now + (remembered if remember else longest)).execute()
+    except database.ReadOnly:
+        return read_only.start(account)
     return key
 
 
 def resume(key: str) -> tuple[Session, Account] | None:
     """The session and its account as it is now; None unless both are in force. One joined, indexed read."""
-    found = BY_KEY.first(_hash(key))
+    found = _without_row(key) if "." in key else BY_KEY.first(_hash(key))
     if found is None or not _in_force(found, found.account):
         return None
     now = database.now()
-    if now - found.seen_at > TOUCH_EVERY:
+    if not read_only.is_one(found) and now - found.seen_at > TOUCH_EVERY:
         with suppress(*database.Unavailable), database.transaction():      # full or read-only: those who are signed in may go on reading
             Session.update(seen_at=now).where(Session.id == found.id).execute()
     return found, found.account
+
+
+def _without_row(key: str) -> Session | None:
+    session = read_only.resume(key)
+    if session is not None:
+        session.account = Account.get_or_none(Account.id == session.account_id)
+    return session if session and session.account else None
 
 
 def _in_force(session: Session, account: Account) -> bool:
@@ -89,6 +99,10 @@ def confirmed(session: Session) -> bool:
 
 
 def sign_out(session: Session, account: Account, *, by: Actor) -> None:
+    if read_only.is_one(session):
+        read_only.end(account)
+        read_only.note(Kind.SIGNED_OUT, by=by, account=account)
+        return
     with database.transaction():
         Session.delete_by_id(session.id)
         changes.record(Kind.SIGNED_OUT, by=by, account=account)

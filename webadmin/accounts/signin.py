@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from webadmin.accounts import changes, passwords, rows, throttle, users
+from webadmin.accounts import changes, passwords, read_only, rows, throttle, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Account
@@ -127,8 +127,12 @@ _process_key, _verified = secrets.token_bytes(32), _Memory()
 def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> None:
     """The signed-in person proves their password once more. A wrong one counts like a failed sign-in. Raises as authenticate does."""
     _, attempt = _proved(account.username, password, by, device)
-    with database.transaction():
-        throttle.succeeded(attempt)
+    try:
+        with database.transaction():
+            throttle.succeeded(attempt)
+    except database.ReadOnly:
+        throttle.succeeded_read_only(attempt)
+        raise
 
 
 def welcome(account: Account, *, by: Actor) -> None:
@@ -144,20 +148,31 @@ def may_sign_in(account: Account) -> bool:
 
 def _refuse(kind: Kind, account: Account | None, by: Actor) -> NoReturn:
     """Write it down, without the typed name: people type passwords there. Always raises WrongCredentials."""
-    with database.transaction():
-        changes.record(kind, by=by, account=account)
+    _note(kind, by, account)
     raise WrongCredentials
 
 
 def _admit(account: Account, password: str, attempt: Attempt, by: Actor) -> Account:
     fresh = passwords.hash_anew(password, account.password_hash, account.password_scheme)
-    with database.transaction():      # the account before its throttle, as everywhere: two must not wait for each other
-        if fresh:
-            Account.update(password_hash=fresh[0], password_scheme=fresh[1]).where(
-                (Account.id == account.id) & (Account.password_hash == account.password_hash)).execute()
-        welcome(account, by=by)
-        throttle.succeeded(attempt)
+    try:
+        with database.transaction():      # the account before its throttle, as everywhere: two must not wait for each other
+            if fresh:
+                Account.update(password_hash=fresh[0], password_scheme=fresh[1]).where(
+                    (Account.id == account.id) & (Account.password_hash == account.password_hash)).execute()
+            welcome(account, by=by)
+            throttle.succeeded(attempt)
+    except database.ReadOnly:
+        throttle.succeeded_read_only(attempt)
+        read_only.note(Kind.SIGNED_IN, by=by, account=account)
     return account
+
+
+def _note(kind: Kind, by: Actor, account: Account | None, accounts: int = 1) -> None:
+    try:
+        with database.transaction():
+            changes.record(kind, by=by, account=account, accounts=accounts)
+    except database.ReadOnly:
+        read_only.note(kind, by=by, account=account, accounts=accounts)
 
 
 def _is_last_administrator(account: Account) -> bool:
@@ -172,5 +187,4 @@ def _turn_away(by: Actor) -> None:
         if abs(now - _turned_away["written_at"]) < MINUTE_MS:
             return
         count, _turned_away["count"], _turned_away["written_at"] = _turned_away["count"], 0, now
-    with database.transaction():
-        changes.record(Kind.TURNED_AWAY, by=Actor(by.door, by.source, by.request_id), accounts=count)
+    _note(Kind.TURNED_AWAY, Actor(by.door, by.source, by.request_id), None, count)

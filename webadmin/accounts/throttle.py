@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from webadmin.accounts import keys, names
+from webadmin.accounts import keys, names, read_only
 from webadmin.accounts.errors import TooManyAttempts
 from webadmin.accounts.models import Account, Throttle
 from webadmin.store import database, dialect
@@ -25,6 +25,7 @@ SOURCE_FAILURES = 60              # a minute
 
 
 registrations_an_hour = 300       # accounts made and "exists" answers of one source
+_memory = read_only.Counters()    # counts while the store is read-only
 
 
 def configure(*, registrations: int) -> None:
@@ -48,24 +49,45 @@ class Attempt:
 def take(account: Account | None, name: str, source: str, device: str) -> Attempt:
     """Count one failure ahead of the check. Raises TooManyAttempts where the subject or the source must wait."""
     subject, origin = _counters(account, name, source, device)
-    with database.transaction():
-        rows = _rows([each for each in (subject, origin) if each])
-        if origin:
-            _count_source(rows[origin])
-        return Attempt(subject, origin, _count_subject(rows[subject]))
+    wanted = [each for each in (subject, origin) if each]
+    try:
+        with database.transaction():
+            attempt = _counted(rows := _rows(wanted), subject, origin)
+            for row in rows.values():
+                row.save()
+    except database.ReadOnly:
+        with _memory.lock:
+            attempt = _counted(rows := _memory.copies(wanted), subject, origin)
+            _memory.keep(rows)
+    return attempt
+
+
+def _counted(rows: dict[str, Throttle], subject: str, origin: str) -> Attempt:
+    if origin:
+        _count_source(rows[origin])
+    return Attempt(subject, origin, _count_subject(rows[subject]))
 
 
 def give_back(attempt: Attempt) -> None:
     """The attempt was never heard: it counts for nobody."""
-    with database.transaction():
-        Throttle.update(failures=Throttle.failures - 1, in_a_row=Throttle.in_a_row - 1, until=0).where(
-            Throttle.name.in_(attempt.counters) & (Throttle.failures > 0)).execute()
+    try:
+        with database.transaction():
+            Throttle.update(failures=Throttle.failures - 1, in_a_row=Throttle.in_a_row - 1, until=0).where(
+                Throttle.name.in_(attempt.counters) & (Throttle.failures > 0)).execute()
+    except database.ReadOnly:
+        _memory.give_back(attempt.counters)
 
 
 def succeeded(attempt: Attempt) -> None:
     """The subject starts afresh, the source has failed once less. Part of the caller's transaction."""
     Throttle.delete().where(Throttle.name == attempt.subject).execute()
     Throttle.update(failures=Throttle.failures - 1).where((Throttle.name == attempt.source) & (Throttle.failures > 0)).execute()
+
+
+def succeeded_read_only(attempt: Attempt) -> None:
+    """The same where nothing can be written."""
+    _memory.begin_anew(attempt.subject)
+    _memory.give_back(attempt.counters)
 
 
 def forgive_all() -> None:
@@ -88,7 +110,8 @@ def count_registration(source: str) -> None:
         if not 0 <= now - row.first_at < HOUR_MS:
             row.failures, row.first_at = 0, now
         row.failures += 1
-        _keep(row)
+        row.updated_at = now
+        row.save()
 
 
 def _registrations(source: str) -> str:
@@ -131,9 +154,8 @@ def _network(source: str) -> str:
 
 
 def _rows(wanted: Iterable[str]) -> dict[str, Throttle]:
-    now = database.now()
     for name in wanted:
-        dialect.insert_once(Throttle.insert(name=name, failures=0, in_a_row=0, first_at=now, until=0, updated_at=now), Throttle.name)
+        dialect.insert_once(Throttle.insert(**read_only.new_counter(name).__data__), Throttle.name)
     return {row.name: row for row in dialect.locked(Throttle.select().where(Throttle.name.in_(wanted)).order_by(Throttle.name))}
 
 
@@ -144,7 +166,7 @@ def _count_source(row: Throttle) -> None:
     if row.failures >= SOURCE_FAILURES:
         raise TooManyAttempts(max(1, (row.first_at + MINUTE_MS - now) // 1000))
     row.failures += 1
-    _keep(row)
+    row.updated_at = now
 
 
 def _count_subject(row: Throttle) -> bool:
@@ -158,10 +180,5 @@ def _count_subject(row: Throttle) -> bool:
     row.in_a_row += 1
     if row.failures >= FREE_FAILURES:
         row.until = now + min(MINUTE_MS << min(row.failures - FREE_FAILURES, 10), LONGEST_WAIT)
-    _keep(row)
+    row.updated_at = now
     return row.in_a_row > LOCKED_AFTER
-
-
-def _keep(row: Throttle) -> None:
-    row.updated_at = database.now()
-    row.save()

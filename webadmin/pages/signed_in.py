@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +18,7 @@ from webadmin import caller, failures, security
 from webadmin.accounts import sessions, signin, throttle
 from webadmin.accounts.errors import SignInRefused
 from webadmin.accounts.models import Account
+from webadmin.store import database
 
 SESSION, DEVICE = "webadmin_session", "webadmin_device"
 DEVICE_SECONDS = 180 * 24 * 3600
@@ -92,7 +94,8 @@ def recognise() -> None:
 def begin(account: Account, *, remember: bool) -> str:
     """Sign this browser in: the session's key. The old session of this browser, and its forms, are dead from here on."""
     if g.get("session"):
-        sessions.sign_out(g.session, g.account, by=caller.actor())
+        with suppress(database.ReadOnly):      # the cookie takes its place all the same
+            sessions.sign_out(g.session, g.account, by=caller.actor())
     forget_form()
     actor = caller.actor().as_account(account)
     return sessions.start(account, by=actor, user_agent=request.user_agent.string, remember=remember)

@@ -23,15 +23,18 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 MIGRATION_LOCK = 0x77656261       # "weba"
 LOCK_SECONDS = 600
+LOOK_SECONDS = 1                   # between two questions to a server whether it can be written
 RUNS, LONGEST_PAUSE_SECONDS = 4, 0.05
 GIVEN_UP = ("40001", "40P01")      # SQLSTATE: a serialization failure, on MariaDB a deadlock too; PostgreSQL's deadlock
 Result = TypeVar("Result")
 
 proxy: Any = peewee.DatabaseProxy()
 Unavailable = (OperationalError, InterfaceError, peewee.InternalError, peewee.DatabaseError)
-__all__ = ["IntegrityError", "Unavailable", "bind", "connection", "engine", "migrate", "proxy", "snapshot", "transaction"]
+__all__ = ["IntegrityError", "ReadOnly", "Unavailable", "bind", "connection", "engine", "is_read_only", "migrate", "proxy", "snapshot",
+           "transaction"]
 
 _queue: WriteQueue | None = None
+_read_only: dict[str, float] = {"at": -LOOK_SECONDS, "so": False}
 
 
 def bind(url: str) -> None:
@@ -84,7 +87,7 @@ def transaction() -> Iterator[None]:
     if proxy.obj.in_transaction():
         yield
         return
-    with _queue or nullcontext(), pools.replicated(), _counted(), proxy.obj.atomic():
+    with _telling_read_only(), _queue or nullcontext(), pools.replicated(), _counted(), proxy.obj.atomic():
         _this.actions = []
         try:
             yield
@@ -92,6 +95,34 @@ def transaction() -> Iterator[None]:
                 action()
         finally:
             _this.actions = None
+
+
+class ReadOnly(OperationalError):
+    """The store can be read, and nothing written: a file system mounted so, a standby, a file that is another's."""
+
+
+def is_read_only() -> bool:
+    """True where the store can be read and not written. Asks the file system (8 us); a server elsewhere once a second at most."""
+    if engine() != "sqlite" and time.monotonic() - _read_only["at"] < LOOK_SECONDS:
+        return bool(_read_only["so"])
+    return _look_whether_read_only()
+
+
+@contextmanager
+def _telling_read_only() -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as wrong:
+        if _look_whether_read_only():
+            raise ReadOnly(*wrong.args) from wrong
+        raise
+
+
+def _look_whether_read_only() -> bool:
+    _read_only.update(at=time.monotonic(), so=False)      # a store that does not even answer is gone, which is another thing
+    with suppress(*Unavailable), connection():
+        _read_only["so"] = pools.is_read_only(proxy.obj)
+    return bool(_read_only["so"])
 
 
 class _This(threading.local):
@@ -192,6 +223,9 @@ def create_tables(*tables: type[peewee.Model]) -> None:
 
 @contextmanager
 def _migrating() -> Iterator[None]:
+    if engine() == "sqlite" and is_read_only():
+        yield      # nobody can change anything
+        return
     if engine() == "sqlite":
         with open(sqlite_path().with_name(sqlite_path().name + ".migrating"), "w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)

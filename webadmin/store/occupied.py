@@ -5,6 +5,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from webadmin.store import sqlite_file
+
 _held: dict[Path, int] = {}
 
 
@@ -24,6 +26,8 @@ def have_alone(database: Path) -> None:
 
 def _take(database: Path, how: int) -> None:
     path = database.with_name(f"{database.name}.in-use")
+    if sqlite_file.is_read_only(database):
+        return      # nobody can put a backup into its place
     if path not in _held:
         _held[path] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -12,13 +12,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import peewee
-from playhouse.pool import PooledDatabase, PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
+from playhouse.pool import PooledDatabase, PooledMySQLDatabase, PooledPostgresqlDatabase
 
 from webadmin.settings import database_servers
+from webadmin.store import sqlite_file
 from webadmin.store.write_queue import BUSY_MS
 
 CONNECTIONS = 150                 # more than any number of web threads; each opens one when it needs one
@@ -54,9 +56,17 @@ def replicated() -> Iterator[None]:
         raise peewee.OperationalError("the write may not have been replicated: somebody ended its waiting for the standby")
 
 
+def is_read_only(pool: Any) -> bool:
+    """Whether nothing can be written: what the file system says, or the engine over the open connection."""
+    if isinstance(pool, sqlite_file.Pool):
+        return sqlite_file.is_read_only(Path(pool.database))
+    ask = "SHOW transaction_read_only" if isinstance(pool, peewee.PostgresqlDatabase) else "SELECT @@read_only"
+    return str(pool.execute_sql(ask).fetchone()[0]).lower() in ("on", "1")
+
+
 def _sqlite(url: str) -> PooledDatabase:
-    store = PooledSqliteDatabase(unquote(urlsplit(url).path[1:]), pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False,
-                                 autoconnect=False, max_connections=CONNECTIONS)
+    store = sqlite_file.Pool(unquote(urlsplit(url).path[1:]), pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False,
+                             autoconnect=False, max_connections=CONNECTIONS)
     store.register_function(lambda text, count: "\n".join(text.split("\n")[:count]), "FIRST_LINES", 2)
     store.register_function(lambda text: text.rpartition("\n")[2], "LAST_LINE", 1)
     store.register_function(lambda *parts: "".join(parts), "JOINED", -1)

@@ -6,6 +6,7 @@ import sys
 from flask import Flask
 
 from webadmin import create_app, keeper, settings, start
+from webadmin.accounts import policies
 from webadmin.serving import server
 from webadmin.store import database
 
@@ -15,7 +16,7 @@ def announce(here: settings.Settings) -> None:
     link = start.prepare(here)
     if here.testing:
         print("Warning: WEBADMIN_TESTING is on: passwords are kept badly. Never use this for real accounts.", file=sys.stderr)
-    if not (is_loopback(here.host) or here.secure or here.proxies):
+    if here.in_the_clear:
         print("Warning: the network can read every password: set WEBADMIN_URL=https://... or WEBADMIN_PROXIES.", file=sys.stderr)
     if database.is_read_only():
         print("Warning: the database is read-only: everything can be read, nothing changed.", file=sys.stderr)
@@ -31,14 +32,11 @@ def answering(here: settings.Settings) -> Flask:
     return app
 
 
-def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
 def main() -> int:
     os.environ.pop("FLASK_DEBUG", None)  # nobody debugs by accident where accounts live
     try:
         here = settings.load()
+        policies.fix(here.given)
         return server.serve(lambda: answering(here), here, lambda: announce(here))
     except (settings.SettingError, start.StartError) as wrong:
         print(wrong, file=sys.stderr)

@@ -20,7 +20,7 @@ from flask import Flask
 
 from tests.visitor import Visitor
 from webadmin import create_app, settings, start
-from webadmin.accounts import changes, directory, models, passwords, sessions, signin, users
+from webadmin.accounts import changes, directory, models, passwords, policies, signin, users
 from webadmin.accounts.changes import COMMAND_LINE, Actor
 from webadmin.accounts.models import Account, Role
 from webadmin.store import database
@@ -94,8 +94,8 @@ def app(settings: settings.Settings, made_app: Flask) -> Flask:
 def store(settings: settings.Settings, made_app: Flask) -> Iterator[SimpleNamespace]:
     """The store, empty, with an open connection; its `url` and `engine`."""
     database.bind(settings.database_url)
-    passwords.configure(bcrypt_cost=4, common_passwords="5000")
-    sessions.configure(idle_minutes=60, session_hours=24, remember_days=30)
+    passwords.configure(bcrypt_cost=4)
+    policies.fix({})
     _forget_what_a_process_remembers()
     with database.connection():
         _empty()

@@ -7,14 +7,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
 from webadmin import backups, keeper, start
-from webadmin.accounts import keys, sessions, signin, tokens, users, verification
+from webadmin.accounts import keys, policies, sessions, signin, tokens, users, verification
+from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Job, Login, Session
 from webadmin.store import database, occupied
 
@@ -139,17 +139,17 @@ def test_only_our_own_whole_backups_are_put_back(backup, restore, tmp_path, sett
 
 
 def test_scheduled_backups_are_made_and_old_ones_removed(ada, settings, clock):
-    planned = replace(settings, backup_hours=6, backup_days=14)
+    policies.change({"backup_hours": "6"}, by=COMMAND_LINE)
     old = settings.data / "backups" / "webadmin-20200101-000000.db"
     old.parent.mkdir()
     old.write_bytes(b"x")
     os.utime(old, (0, 0))
-    assert set(keeper.run_due(planned)) == {"expiry", "log head", "backup"}
+    assert set(keeper.run_due(settings)) == {"expiry", "log head", "backup"}
     assert [stat.S_IMODE(path.stat().st_mode) for path in old.parent.glob("webadmin-*.db")] == [0o600] and not old.exists()
     assert Job.get_by_id("backup").outcome.startswith("webadmin-") and Job.get_by_id("log head").outcome == verification.head()
-    assert keeper.run_due(planned) == []
+    assert keeper.run_due(settings) == []
     clock(hours=1, minutes=1)
-    assert keeper.run_due(planned) == ["expiry"]
+    assert keeper.run_due(settings) == ["expiry"]
 
 
 def test_a_database_of_an_older_version_is_kept_before_it_is_changed(settings, store):

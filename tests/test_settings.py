@@ -8,9 +8,8 @@ WRONG = [("WEBADMIN_PORT", "0"), ("WEBADMIN_PORT", "65536"), ("WEBADMIN_PORT", "
          ("WEBADMIN_WORKERS", "0"), ("WEBADMIN_WORKERS", "many"), ("WEBADMIN_THREADS", "0"), ("WEBADMIN_THREADS", "9" * 5000), ("WEBADMIN_PROXIES", "-1"),
          ("WEBADMIN_BCRYPT_COST", "3"), ("WEBADMIN_BCRYPT_COST", "11"), ("WEBADMIN_BCRYPT_COST", "31"), ("WEBADMIN_URL", "accounts.example.com"),
          ("WEBADMIN_URL", "ftp://example.com"), ("WEBADMIN_URL", "https://example.com/path"), ("WEBADMIN_URL", "https://u:p@example.com"), ("WEBADMIN_URL", "https://"),
-         ("WEBADMIN_URL", "https://example.com:port"), ("WEBADMIN_DATABASE_URL", "oracle://x"), ("WEBADMIN_DATABASE_URL", "webadmin.db"), ("WEBADMIN_REGISTRATION", "perhaps"),
-         ("WEBADMIN_COMMON_PASSWORDS", "none"), ("WEBADMIN_ADMIN_USERNAME", "ada"), ("WEBADMIN_ADMIN_PASSWORD", "three green boats"), ("WEBADMIN_TESTING", "2"),
-         ("WEBADMIN_IDLE_MINUTES", "0"), ("WEBADMIN_REMEMBER_DAYS", "31"), ("WEBADMIN_SESSION_HOURS", "0"),
+         ("WEBADMIN_URL", "https://example.com:port"), ("WEBADMIN_DATABASE_URL", "oracle://x"), ("WEBADMIN_DATABASE_URL", "webadmin.db"),
+         ("WEBADMIN_ADMIN_USERNAME", "ada"), ("WEBADMIN_ADMIN_PASSWORD", "three green boats"), ("WEBADMIN_TESTING", "2"),
          *(("WEBADMIN_DATABASE_URL", f"{given}/name") for given in ("postgresql://one:5432,two:x", "postgresql://one:0", "postgresql://one:65536", "postgresql://[::1",
                                                                    "postgresql://one:5432:5433", "mariadb://one,two"))]
 
@@ -36,6 +35,12 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path):
     (tmp_path / "config.py").write_text("WEBADMIN_PORT = 6000\nWEBADMIN_HOST = '::1'\nOTHER = 7\n")
     assert load(tmp_path).port == 6000 and load(tmp_path).address == "http://[::1]:6000"
     assert load(tmp_path, WEBADMIN_PORT="7000").port == 7000
+
+
+def test_what_is_given_of_policies_is_kept_with_its_source(tmp_path):
+    (tmp_path / "config.py").write_text("WEBADMIN_DIRECTORY = True\nWEBADMIN_LOG_DAYS = 30\nWEBADMIN_PORT = 6000\nOTHER = 7\n")
+    here = load(tmp_path, WEBADMIN_LOG_DAYS="90", WEBADMIN_HOST="::1", PATH="/bin", WEBADMIN_BACKUP_HOURS="")
+    assert here.given == {"WEBADMIN_DIRECTORY": ("True", str(tmp_path / "config.py")), "WEBADMIN_LOG_DAYS": ("90", "the environment")}
 
 
 def test_a_file_that_cannot_be_read_is_refused_with_a_sentence(tmp_path):

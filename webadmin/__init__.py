@@ -4,7 +4,7 @@ from __future__ import annotations
 from flask import Flask
 
 from webadmin import api, caller, commands, failures, health, look, pages, security, settings
-from webadmin.accounts import directory, keys, passwords, registration, sessions, throttle
+from webadmin.accounts import keys, passwords, policies
 from webadmin.store import database
 
 __version__ = "1.0.0"
@@ -17,11 +17,8 @@ def create_app(given: settings.Settings | None = None) -> Flask:
     app.config["SETTINGS"] = chosen
     database.bind(chosen.database_url)
     keys.load(chosen.keys)
-    passwords.configure(bcrypt_cost=chosen.bcrypt_cost, common_passwords=chosen.common_passwords)
-    sessions.configure(idle_minutes=chosen.idle_minutes, session_hours=chosen.session_hours, remember_days=chosen.remember_days)
-    registration.configure(registration=chosen.registration)
-    throttle.configure(registrations=chosen.registrations_an_hour)
-    directory.configure(open_to_everyone=chosen.directory)
+    policies.fix(chosen.given)
+    passwords.configure(bcrypt_cost=chosen.bcrypt_cost)
     security.init(app)
     caller.init(app)
     failures.init(app)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from webadmin import backups
-from webadmin.accounts import expiry, verification
+from webadmin.accounts import expiry, policies, verification
 from webadmin.accounts.models import LONGEST_TEXT, Job
 from webadmin.serving import logs
 from webadmin.settings import Settings
@@ -41,9 +41,11 @@ def start(settings: Settings) -> None:
 
 
 def tasks(settings: Settings) -> list[Task]:
-    found = [Task("expiry", HOUR_MS, lambda: _expiry(settings)), Task("log head", DAY_MS, _head)]
-    if settings.backup_hours and database.engine() == "sqlite":
-        found.append(Task("backup", settings.backup_hours * HOUR_MS, lambda: _backup(settings)))
+    """What is done, and how often; some of it by policies, which may have changed since the last look."""
+    rules = policies.now()
+    found = [Task("expiry", HOUR_MS, lambda: _expiry(rules.log_days)), Task("log head", DAY_MS, _head)]
+    if rules.backup_hours and database.engine() == "sqlite":
+        found.append(Task("backup", rules.backup_hours * HOUR_MS, lambda: _backup(settings, rules.backup_days)))
     return found
 
 
@@ -91,8 +93,8 @@ def _do(task: Task) -> bool:
     return True
 
 
-def _expiry(settings: Settings) -> str:
-    removed = expiry.remove_old(log_days=settings.log_days)
+def _expiry(log_days: int) -> str:
+    removed = expiry.remove_old(log_days=log_days)
     if removed:
         logs.write("expired", **removed)
     return ", ".join(f"{count} {name}" for name, count in removed.items()) or "nothing was old"
@@ -105,5 +107,5 @@ def _head() -> str:
     return head
 
 
-def _backup(settings: Settings) -> str:
-    return backups.make_scheduled(settings.data / "backups", settings.backup_days).name
+def _backup(settings: Settings, keep_days: int) -> str:
+    return backups.make_scheduled(settings.data / "backups", keep_days).name

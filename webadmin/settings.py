@@ -1,6 +1,7 @@
 """Every setting: its environment variable, default, unit, and what is refused.
 
-Three sources, the later wins: the default here, `instance/config.py` (same upper-case names), the environment.
+Three sources, the later wins: the default here, `instance/config.py` (same upper-case names), the environment. The policies, which an
+administrator may change while it runs, are given in the same places and stand in accounts/policies.py.
 """
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,7 +21,7 @@ class SettingError(Exception):
     """A setting that cannot be used; its text is one sentence for the person who starts the server."""
 
 
-def _whole(lowest: int, highest: int):
+def whole(lowest: int, highest: int):
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not lowest <= int(text) <= highest:
             raise ValueError(f"must be a whole number from {lowest} to {highest}")
@@ -31,10 +32,10 @@ def _whole(lowest: int, highest: int):
 def _port(text: str) -> int:
     if text == "0":
         raise ValueError("must name a port from 1 to 65535; 0 would be a different address at every start")
-    return _whole(1, 65535)(text)
+    return whole(1, 65535)(text)
 
 
-def _switch(text: str) -> bool:
+def switch(text: str) -> bool:
     words = {"1": True, "true": True, "yes": True, "on": True, "open": True,
              "0": False, "false": False, "no": False, "off": False, "closed": False, "": False}
     if text.lower() not in words:
@@ -79,7 +80,7 @@ def _token(text: str) -> str:
     return text
 
 
-def _one_of(*words: str):
+def one_of(*words: str):
     def read(text: str) -> str:
         if text not in words:
             raise ValueError(f"must be one of {', '.join(words)}")
@@ -96,6 +97,13 @@ def _setting(variable: str, read: Any, default: Any = None) -> Any:
     return field(default=default, metadata={"variable": variable, "read": read})
 
 
+class Given(NamedTuple):
+    """What file or environment say about a variable, and which of them."""
+
+    text: str
+    source: str
+
+
 @dataclass(frozen=True)
 class Settings:
     host: str = _setting("WEBADMIN_HOST", str, "127.0.0.1")
@@ -104,30 +112,26 @@ class Settings:
     keys: Path = _setting("WEBADMIN_KEYS", _folder)                      # <data>/keys
     database_url: str = _setting("WEBADMIN_DATABASE_URL", _database)     # sqlite:///<data>/webadmin.db
     url: str = _setting("WEBADMIN_URL", _address, "")                    # the public address
-    proxies: int = _setting("WEBADMIN_PROXIES", _whole(0, 5), 0)         # trusted hops
-    workers: int = _setting("WEBADMIN_WORKERS", _whole(1, 64))           # processes; one a core
-    threads: int = _setting("WEBADMIN_THREADS", _whole(1, 128), 16)      # in each process
-    registration: bool = _setting("WEBADMIN_REGISTRATION", _switch, True)        # strangers may make themselves an ordinary account
-    registrations_an_hour: int = _setting("WEBADMIN_REGISTRATIONS_AN_HOUR", _whole(1, 1_000_000), 300)     # from one source
-    directory: bool = _setting("WEBADMIN_DIRECTORY", _switch, False)             # ordinary accounts may list all others (contract v1)
-    mask_hashes: bool = _setting("WEBADMIN_MASK_HASHES", _switch, False)         # contract v2 shows a mask instead of hashes
+    proxies: int = _setting("WEBADMIN_PROXIES", whole(0, 5), 0)          # trusted hops
+    workers: int = _setting("WEBADMIN_WORKERS", whole(1, 64))            # processes; one a core
+    threads: int = _setting("WEBADMIN_THREADS", whole(1, 128), 16)       # in each process
     admin_username: str = _setting("WEBADMIN_ADMIN_USERNAME", str, "")
     admin_password: str = _setting("WEBADMIN_ADMIN_PASSWORD", str, "")
-    common_passwords: str = _setting("WEBADMIN_COMMON_PASSWORDS", _one_of("5000", "full"), "5000")
-    bcrypt_cost: int = _setting("WEBADMIN_BCRYPT_COST", _whole(LOWEST_COST, HIGHEST_COST), USUAL_COST)
-    testing: bool = _setting("WEBADMIN_TESTING", _switch, False)
-    idle_minutes: int = _setting("WEBADMIN_IDLE_MINUTES", _whole(1, 1440), 60)
-    session_hours: int = _setting("WEBADMIN_SESSION_HOURS", _whole(1, 720), 24)
-    remember_days: int = _setting("WEBADMIN_REMEMBER_DAYS", _whole(1, 30), 30)
-    log_days: int = _setting("WEBADMIN_LOG_DAYS", _whole(0, 36_500), 0)          # entries of the log are kept so long; 0: for ever
-    backup_hours: int = _setting("WEBADMIN_BACKUP_HOURS", _whole(0, 720), 0)     # between two backups into <data>/backups; 0: none
-    backup_days: int = _setting("WEBADMIN_BACKUP_DAYS", _whole(1, 3650), 14)     # a scheduled backup is kept so long
+    bcrypt_cost: int = _setting("WEBADMIN_BCRYPT_COST", whole(LOWEST_COST, HIGHEST_COST), USUAL_COST)
+    testing: bool = _setting("WEBADMIN_TESTING", switch, False)
     metrics_token: str = _setting("WEBADMIN_METRICS_TOKEN", _token, "")          # opens /metrics; without one there is no such page
+    given: Mapping[str, Given] = field(default_factory=dict)             # the other variables: for accounts/policies.py
 
     @property
     def secure(self) -> bool:
         """True where browsers reach the server by https: Secure cookies, `__Host-` names, HSTS."""
         return self.url.startswith("https:") or (self.proxies > 0 and not self.url)
+
+    @property
+    def in_the_clear(self) -> bool:
+        """The network can read every password: another address than this machine's, without https and without a declared proxy."""
+        local = self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return not (local or self.secure or self.proxies)
 
     @property
     def address(self) -> str:
@@ -138,16 +142,24 @@ class Settings:
 
 def load(environ: Mapping[str, str] = os.environ, config: Path = ROOT / "instance" / "config.py") -> Settings:
     """Read file and environment. Raises SettingError with a sentence that names the variable."""
-    given = {**_from_file(config), **{name: value for name, value in environ.items() if name.startswith("WEBADMIN_")}}
-    values = {}
+    sources = ((str(config), _from_file(config)), ("the environment", environ))
+    given = {name: Given(str(text), source) for source, found in sources for name, text in found.items()
+             if name.startswith("WEBADMIN_")}
+    given = {name: each for name, each in given.items() if each.text}
+    values: dict[str, Any] = {}
     for each in fields(Settings):
-        name = each.metadata["variable"]
-        if str(given.get(name, "")):
-            try:
-                values[each.name] = each.metadata["read"](str(given[name]))
-            except ValueError as wrong:
-                raise SettingError(f"{name} {wrong}.") from None
-    return _complete(values)
+        name = each.metadata.get("variable", "")
+        if name in given:
+            values[each.name] = read(name, given.pop(name).text, each.metadata["read"])
+    return _complete({**values, "given": given})
+
+
+def read(variable: str, text: str, reader: Any) -> Any:
+    """The value that `reader` makes of the text. Raises SettingError."""
+    try:
+        return reader(text)
+    except ValueError as wrong:
+        raise SettingError(f"{variable} {wrong}.") from None
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -158,7 +170,7 @@ def _from_file(path: Path) -> dict[str, Any]:
         exec(compile(path.read_text(), str(path), "exec"), names)      # the owner's own file
     except Exception as wrong:
         raise SettingError(f"{path} cannot be read: {wrong}.") from None
-    return {name: value for name, value in names.items() if name.startswith("WEBADMIN_")}
+    return names
 
 
 def _complete(values: dict[str, Any]) -> Settings:
@@ -169,8 +181,6 @@ def _complete(values: dict[str, Any]) -> Settings:
     settings = Settings(**values)
     if settings.bcrypt_cost < USUAL_COST and not settings.testing:
         raise SettingError("WEBADMIN_BCRYPT_COST below 12 is for tests only: set WEBADMIN_TESTING=1 with it.")
-    if settings.directory and settings.registration:
-        raise SettingError("WEBADMIN_DIRECTORY would show every account to strangers: set WEBADMIN_REGISTRATION=closed with it.")
     if bool(settings.admin_username) != bool(settings.admin_password):
         raise SettingError("WEBADMIN_ADMIN_USERNAME and WEBADMIN_ADMIN_PASSWORD go together: set both or neither.")
     return settings

@@ -45,7 +45,7 @@ def open_store(settings: Settings) -> None:
         _folder(settings.data)
         keys.load(settings.keys)
         database.bind(settings.database_url)
-        passwords.configure(bcrypt_cost=settings.bcrypt_cost, common_passwords=settings.common_passwords)
+        passwords.configure(bcrypt_cost=settings.bcrypt_cost)
         if database.engine() == "sqlite":
             _check_file(database.sqlite_path())
             occupied.share(database.sqlite_path())

@@ -7,17 +7,16 @@ import time
 import bcrypt
 import pytest
 
-from webadmin.accounts import passwords
+from webadmin.accounts import passwords, policies
+from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import Busy, WeakPassword
 
 
 @pytest.fixture(autouse=True)
-def cheap():
-    passwords.configure(bcrypt_cost=4, common_passwords="5000")
-    passwords.common.cache_clear()
+def cheap(store):
+    passwords.configure(bcrypt_cost=4)
     yield
-    passwords.configure(bcrypt_cost=4, common_passwords="5000")
-    passwords.common.cache_clear()
+    passwords.configure(bcrypt_cost=4)
 
 
 def works(password: str, typed: str | None = None) -> bool:
@@ -85,11 +84,10 @@ def test_the_commonest_passwords_are_refused(password):
 
 
 def test_the_list_has_5000_entries_and_all_of_them_by_a_setting():
-    assert len(passwords.common()) == 5000
+    assert len(passwords.common("5000")) == 5000
     passwords.accept("newpassword")      # a document's literal, rank 5,328
-    passwords.common.cache_clear()
-    passwords.configure(bcrypt_cost=4, common_passwords="full")
-    assert len(passwords.common()) > 10_000
+    policies.change({"common_passwords": "full"}, by=COMMAND_LINE)
+    assert len(passwords.common("full")) > 10_000
     with pytest.raises(WeakPassword):
         passwords.accept("newpassword")
 
@@ -107,7 +105,7 @@ def test_a_sentence_with_ones_name_in_it_is_fine():
 
 def test_hashes_are_2b_of_the_cost_that_is_set():
     assert passwords.hash_new("three green boats")[0].startswith("$2b$04$")
-    passwords.configure(bcrypt_cost=5, common_passwords="5000")
+    passwords.configure(bcrypt_cost=5)
     assert passwords.hash_new("three green boats")[0].startswith("$2b$05$")
 
 
@@ -134,7 +132,7 @@ def test_bcrypt_of_other_programs_is_checked(variant):
 
 
 def test_cheaper_and_foreign_hashes_are_made_anew_and_good_ones_are_not():
-    passwords.configure(bcrypt_cost=5, common_passwords="5000")
+    passwords.configure(bcrypt_cost=5)
     cheap = bcrypt.hashpw(b"three green boats", bcrypt.gensalt(4)).decode()
     assert passwords.hash_anew("three green boats", cheap, "bcrypt")[0].startswith("$2b$05$")
     good = passwords.hash_new("three green boats")
@@ -148,7 +146,7 @@ def test_an_unknown_name_and_a_cheap_hash_cost_what_a_hash_of_ours_costs(monkeyp
     real_hash, real_check = bcrypt.hashpw, bcrypt.checkpw
     monkeypatch.setattr(bcrypt, "hashpw", lambda text, salt: (spent.append(1 << int(salt[4:6])), real_hash(text, salt))[1])
     monkeypatch.setattr(bcrypt, "checkpw", lambda text, stored: (spent.append(1 << int(stored[4:6])), real_check(text, stored))[1])
-    passwords.configure(bcrypt_cost=7, common_passwords="5000")
+    passwords.configure(bcrypt_cost=7)
     cheap = real_hash(b"three green boats", bcrypt.gensalt(4)).decode()
     usual = real_hash(b"three green boats", bcrypt.gensalt(7)).decode()
     for stored, scheme in ((None, None), (cheap, "bcrypt-foreign"), (usual, "bcrypt"), ("broken", "bcrypt")):

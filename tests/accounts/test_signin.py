@@ -219,7 +219,7 @@ def test_the_throttle_keeps_no_name_and_no_address(bob):
 def test_an_imported_hash_is_made_ours_at_the_next_sign_in(bob):
     foreign = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode().replace("$2b$", "$2y$")
     Account.update(password_hash=foreign, password_scheme="bcrypt-foreign").execute()
-    passwords.configure(bcrypt_cost=5, common_passwords="5000")
+    passwords.configure(bcrypt_cost=5)
     assert attempt("bob", "wrong").startswith("Wrong") and again(bob).password_hash == foreign
     assert attempt("bob", PASSWORD) == "in" and again(bob).password_hash.startswith("$2b$05$") and again(bob).password_scheme == "bcrypt"
     assert attempt("bob", PASSWORD) == "in"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.conftest import NEW_PASSWORD, Script, claims, every_engine, named, row
 from tests.conftest import PASSWORD, again
-from webadmin.accounts import registration, sessions, users
+from webadmin.accounts import policies, sessions, users
 from webadmin.accounts.changes import COMMAND_LINE
 
 FIVE = ["email", "id", "token", "refresh_token", "is_chirpy_red"]
@@ -97,8 +97,8 @@ def test_create_takes_an_e_mail_address_and_a_password_by_the_rules(script: Scri
     assert named("eve@example.com") is None
 
 
-def test_closed_sign_up_is_a_403(script: Script, ada, monkeypatch):
-    monkeypatch.setattr(registration, "is_open", False)
+def test_closed_sign_up_is_a_403(script: Script, ada):
+    policies.change({"registration": "no"}, by=COMMAND_LINE)
     assert script.call("POST", "/api/users", body=EVE, status=403).json == {"error": "Sign up is closed"}
     script.call("POST", "/api/users", body={"email": "x"}, status=400)      # the body comes first
 

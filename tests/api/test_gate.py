@@ -12,7 +12,8 @@ from werkzeug.exceptions import HTTPException
 from tests.api.conftest import HASH, NEW_PASSWORD, Script, all_routes, all_rows, basic, every_engine, named, owner
 from tests.conftest import PASSWORD
 from tests.visitor import Visitor
-from webadmin.accounts import passwords, throttle, users
+from webadmin.accounts import passwords, policies, users
+from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import Busy
 from webadmin.accounts.models import Account, Throttle
 
@@ -120,8 +121,8 @@ def test_busy_is_a_503_in_the_contracts_shape_and_counts_for_nobody(script: Scri
 
 @every_engine
 @pytest.mark.parametrize("door", REGISTRATIONS)
-def test_accounts_made_and_exists_answers_are_counted_together(script: Script, app, ada, bob, monkeypatch, door, engine, clock):
-    monkeypatch.setattr(throttle, "registrations_an_hour", 6)
+def test_accounts_made_and_exists_answers_are_counted_together(script: Script, app, ada, bob, door, engine, clock):
+    policies.change({"registrations_an_hour": "6"}, by=COMMAND_LINE)
     asking = script.chirpy("bob")["token"]
     for number, each in enumerate([*REGISTRATIONS, door]):
         script.call("POST", **REGISTRATIONS[each](f"new{number}"), status=201)
@@ -141,8 +142,8 @@ def test_accounts_made_and_exists_answers_are_counted_together(script: Script, a
     script.call("POST", **REGISTRATIONS[door]("later"), status=201)
 
 
-def test_three_hundred_an_hour_is_the_usual_limit():
-    assert throttle.registrations_an_hour == 300
+def test_three_hundred_an_hour_is_the_usual_limit(store):
+    assert policies.now().registrations_an_hour == 300
 
 
 SITES = [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "Cross-Site"}, {"Sec-Fetch-Site": "x"},
@@ -249,8 +250,8 @@ def test_a_crawl_shows_no_hash_outside_v2s_two_fields(script: Script, ada, bob, 
             assert not HASH.search(text) and not any(each in text for each in stored)
 
 
-def test_one_sources_registrations_tell_no_password(script: Script, ada, monkeypatch):
-    monkeypatch.setattr(throttle, "registrations_an_hour", 1)
+def test_one_sources_registrations_tell_no_password(script: Script, ada):
+    policies.change({"registrations_an_hour": "1"}, by=COMMAND_LINE)
     script.call("POST", **REGISTRATIONS["v1"]("adam"), status=201)
     answer = script.call("POST", **REGISTRATIONS["v1"]("eve"), status=429)
     assert answer.json["msg"].startswith("Too many accounts") and named("eve") is None

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.conftest import NEW_PASSWORD, Script, all_rows, claims, every_engine, named, row
 from tests.conftest import BROWSER, PASSWORD, again, at_once, kinds
-from webadmin.accounts import mass, registration, sessions, users
+from webadmin.accounts import mass, policies, sessions, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Detail
 
@@ -134,8 +134,8 @@ def test_sign_up_refuses_what_is_missing_taken_or_against_the_rules(script: Scri
     assert Account.select().count() == 2
 
 
-def test_sign_up_can_be_closed(script: Script, ada, monkeypatch):
-    monkeypatch.setattr(registration, "is_open", False)
+def test_sign_up_can_be_closed(script: Script, ada):
+    policies.change({"registration": "no"}, by=COMMAND_LINE)
     assert script.call("POST", "/auth", body=ADAM, status=403).json == {"message": "Sign up is closed"}
     script.call("POST", "/auth", body={}, status=400)
 

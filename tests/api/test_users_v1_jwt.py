@@ -5,7 +5,7 @@ import pytest
 
 from tests.api.conftest import NEW_PASSWORD, Script, all_rows, basic, claims, every_engine, header, named, row
 from tests.conftest import BROWSER, PASSWORD
-from webadmin.accounts import directory, registration, users
+from webadmin.accounts import policies, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account, Role
 
@@ -106,9 +106,9 @@ def test_register_ignores_an_id_and_takes_the_login_as_name(script: Script, ada)
     assert named("eve@example.com").email == "eve@example.com"
 
 
-def test_closed_registration_is_for_administrators(script: Script, admin, bob, monkeypatch):
+def test_closed_registration_is_for_administrators(script: Script, admin, bob):
     bearer = script.v1("bob")["access_token"]
-    monkeypatch.setattr(registration, "is_open", False)
+    policies.change({"registration": "no"}, by=COMMAND_LINE)
     for credential in (None, bearer):
         answer = script.call("POST", f"{V1}/register", bearer=credential, body={**JOSE, "user_role": 2}, status=403)
         assert answer.json == {"msg": "Registration is closed."}
@@ -162,8 +162,8 @@ def test_an_administrator_sees_all_an_ordinary_account_itself(script: Script, ad
     assert script.call("GET", f"{V1}/users/999", status=404, **admin).json == NO_USER
 
 
-def test_the_directory_can_be_open_to_all(script: Script, ada, bob, monkeypatch):
-    monkeypatch.setattr(directory, "_open_to_everyone", True)
+def test_the_directory_can_be_open_to_all(script: Script, ada, bob):
+    policies.change({"registration": "no", "directory": "yes"}, by=COMMAND_LINE)
     own = script.v1("bob")["access_token"]
     assert len(script.call("GET", f"{V1}/users", bearer=own, status=200).json["Users"]) == 2
     script.call("GET", f"{V1}/users/{ada.id}", bearer=own, status=200)

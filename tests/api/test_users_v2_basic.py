@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from tests.api.conftest import NEW_PASSWORD, Script, basic, every_engine, named, row
 from tests.conftest import BROWSER, PASSWORD, again
-from webadmin.accounts import passwords, sessions, users
+from webadmin.accounts import passwords, policies, sessions, users
+from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account, Login
 
 BCRYPT = re.compile(r"\$2b\$\d\d\$[./A-Za-z0-9]{53}")
@@ -197,8 +197,8 @@ def test_a_name_with_an_at_is_the_e_mail_address_too(script: Script, ada):
     assert (named("eve@example.com").username, named("eve@example.com").email) == ("eve@example.com", "eve@example.com")
 
 
-def test_hashes_can_be_masked(script: Script, app, ada, monkeypatch):
-    monkeypatch.setitem(app.config, "SETTINGS", replace(app.config["SETTINGS"], mask_hashes=True))
+def test_hashes_can_be_masked(script: Script, ada):
+    policies.change({"mask_hashes": "yes"}, by=COMMAND_LINE)
     mask = "$2b$12$" + "." * 53
     for method, path, body in (("POST", "eve", {}), ("GET", "eve", ...), ("PUT", "eve/update", {"token": TOKEN})):
         answer = script.call(method, f"{USER}/{path}", as_="ada", body=body, status=200).json

@@ -41,6 +41,8 @@ class Kind(Enum):
     EXPORTED = "exported", "change", "Accounts exported"
     SESSION_ENDED = "session-ended", "change", "Session ended"
     SESSIONS_ENDED = "sessions-ended", "change", "All sessions ended"
+    SETTINGS = "settings", "change", "Settings changed"
+    NEW_KEYS = "new-keys", "change", "Went on with other keys; everybody was signed out"
     LOG_CUT = "log-cut", "change", "Old entries of the log removed"
     RESTORED_BACKUP = "restored-backup", "change", "Everything put back from a backup; all sessions ended"
     SIGNED_IN = "signed-in", "sign-in", "Signed in"
@@ -105,13 +107,14 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
 def record(kind: Kind, *, by: Actor, account: Account | None = None, before: Mapping[str, Any] | None = None,
            after: Mapping[str, Any] | None = None, reason: str = "", accounts: int = 1,
            then: Callable[[int], object] = lambda number: None) -> None:
-    """Write one entry about one account (or about none: then `accounts` counts what happened); `then` gets its number.
+    """Write one entry about one account (or about none: then `accounts` counts what happened, and details are of account 0); `then`
+    gets its number.
 
     It is written as the last thing of the transaction, whenever it is asked for: the log's head is held by one writer at a time, and
     whoever holds it must not wait for another row.
     """
-    details = [] if account is None or (before is None and after is None) else [(account.id, _json(before), _json(after))]
     about = account.id if account else None
+    details = [] if before is None and after is None else [(about or 0, _json(before), _json(after))]
 
     def write() -> None:
         number = _append(kind, by, digest(reason, details), account_id=about, reason=reason, accounts=accounts)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from peewee import SQL, Field, ModelSelect, fn
 
-from webadmin.accounts import names, search, walks
+from webadmin.accounts import names, policies, search, walks
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, LogHead
 from webadmin.accounts.walks import SIZES, SORTS, STATES, Place, View
@@ -24,17 +24,11 @@ MOST_COUNTED = 10_000
 AT_A_TIME = 1_000
 __all__ = ["SIZES", "SORTS", "STATES", "Page", "Place", "Row", "View", "everyone", "numbered", "open_to", "page", "tally"]
 COLUMNS = (Account.id, Account.shelf, Account.display_name, Account.username, Account.email, Account.last_signed_in_at, Account.created_at)
-_open_to_everyone = False
-
-
-def configure(*, open_to_everyone: bool) -> None:
-    global _open_to_everyone
-    _open_to_everyone = open_to_everyone
 
 
 def open_to(account: Account) -> bool:
-    """This account may see the others: an administrator always, an ordinary account where a setting says so."""
-    return account.is_administrator or _open_to_everyone
+    """This account may see the others: an administrator always, an ordinary account where a policy says so."""
+    return account.is_administrator or policies.now().directory
 
 
 class Row(NamedTuple):

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import bcrypt
 
 from webadmin import counters
-from webadmin.accounts import foreign_hashes
+from webadmin.accounts import foreign_hashes, policies
 from webadmin.accounts.errors import Busy, WeakPassword
 from webadmin.settings import HIGHEST_COST, LOWEST_COST, USUAL_COST
 
@@ -36,14 +36,13 @@ NAMES_OF_OURS = ("webadmin", "administrator", "admin", "user")
 COMMON = 5_000
 
 cost = USUAL_COST
-common_list = "5000"
 _Result = TypeVar("_Result")
 
 
-def configure(*, bcrypt_cost: int, common_passwords: str) -> None:
-    """Set by the start: the cost (lower only in tests), and how much of the list of common passwords is refused."""
-    global cost, common_list
-    cost, common_list = bcrypt_cost, common_passwords
+def configure(*, bcrypt_cost: int) -> None:
+    """Set by the start: the cost, lower only in tests."""
+    global cost
+    cost = bcrypt_cost
 
 
 def accept(password: str, *, username: str = "", email: str = "", field: str = "password") -> str:
@@ -55,7 +54,7 @@ def accept(password: str, *, username: str = "", email: str = "", field: str = "
         raise WeakPassword(f"A password has at least {SHORTEST} characters. A short sentence is best.", field=field)
     if len(text) > LONGEST:
         raise WeakPassword(f"A password has at most {LONGEST} characters.", field=field)
-    if text.casefold() in common():
+    if text.casefold() in common(policies.lately().common_passwords):
         raise WeakPassword("This is among the commonest passwords, and is guessed first.", field=field)
     if _is_a_name(text, username, email):
         raise WeakPassword("This is the account's own name. Take something that others would not guess.", field=field)
@@ -106,12 +105,12 @@ def hash_anew(password: str, stored: str | None, scheme: str | None) -> tuple[st
 
 
 @cache
-def common() -> frozenset[str]:
-    """The commonest passwords that are long enough; from zxcvbn's list, which is imported for this and let go."""
+def common(which: str) -> frozenset[str]:
+    """The commonest passwords that are long enough, 5,000 or in "full"; from zxcvbn's list, which is imported for this and let go."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     fitting = [word for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST]
-    return frozenset(fitting if common_list == "full" else fitting[:COMMON])
+    return frozenset(fitting if which == "full" else fitting[:COMMON])
 
 
 def _is_a_name(text: str, username: str, email: str) -> bool:

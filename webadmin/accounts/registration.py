@@ -1,36 +1,29 @@
-"""Self-registration: open or closed by a setting, and throttled, since its "exists" answers tell which names there are."""
+"""Self-registration: open or closed by a policy, and throttled, since its "exists" answers tell which names there are."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from webadmin.accounts import throttle, users
+from webadmin.accounts import policies, throttle, users
 from webadmin.accounts.changes import Actor
 from webadmin.accounts.errors import NotAllowed, RegistrationClosed, Taken, TooManyAttempts
 from webadmin.accounts.models import Account, Role
-
-is_open = True
 
 
 class TooManyNames(TooManyAttempts):
     sentence = "Too many accounts."
 
 
-def configure(*, registration: bool) -> None:
-    global is_open
-    is_open = registration
-
-
 def register(given: Mapping[str, Any], password: str, *, by: Actor) -> Account:
     """Make an account for a stranger, or for an administrator any account. Raises as users.create does.
 
     A stranger's is an ordinary one; RegistrationClosed where they may not, NotAllowed where they ask for another role,
-    TooManyAttempts above 300 accounts and "exists" answers an hour from one source.
+    TooManyAttempts above so many accounts and "exists" answers an hour from one source.
     """
     if by.is_administrator:
         return users.create(given, password, by=by)
-    if not is_open:
+    if not policies.now().registration:
         raise RegistrationClosed
     if given.get("role", Role.USER) != Role.USER:
         raise NotAllowed("Only administrators may register administrators.")

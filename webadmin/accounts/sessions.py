@@ -7,18 +7,17 @@ import secrets
 from contextlib import suppress
 from typing import NamedTuple
 
-from webadmin.accounts import changes, read_only
+from webadmin.accounts import changes, policies, read_only
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import NotFound
 from webadmin.accounts.models import Account, Login, Session
+from webadmin.accounts.policies import Policies
 from webadmin.store import database
 from webadmin.store.database import DAY_MS, HOUR_MS, MINUTE_MS
 from webadmin.store.prepared import Prepared, slot
 
 CONFIRMED_MINUTES = 15
 TOUCH_EVERY = MINUTE_MS        # a session's last use is kept to the minute: no write at every request
-
-idle, longest, remembered = HOUR_MS, DAY_MS, 30 * DAY_MS
 
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"), ("curl", "curl"))
 SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"),
@@ -37,19 +36,14 @@ BY_KEY = Prepared(lambda: Session.select(Session, Account).join(Account, on=(Ses
                   .where(Session.key_hash == slot(0)))
 
 
-def configure(*, idle_minutes: int, session_hours: int, remember_days: int) -> None:
-    global idle, longest, remembered
-    idle, longest, remembered = idle_minutes * MINUTE_MS, session_hours * HOUR_MS, remember_days * DAY_MS
-
-
 def start(account: Account, *, by: Actor, user_agent: str, remember: bool = False) -> str:
     """Sign a browser in. Returns the cookie's key: 256 random bits in 43 letters, or a proof where the store is read-only."""
-    key, now = secrets.token_urlsafe(32), database.now()
+    key, now, lasts = secrets.token_urlsafe(32), database.now(), _lasts(policies.now(), remember)
     try:
         with database.transaction():
             Session.insert(key_hash=_hash(key), account_id=account.id, epoch=account.epoch, remember=remember,
                            device=device(user_agent), source=by.source, created_at=now, seen_at=now, confirmed_at=now,
-                           expires_at=now + (remembered if remember else longest)).execute()
+                           expires_at=now + lasts).execute()
     except database.ReadOnly:
         return read_only.start(account)
     return key
@@ -75,9 +69,14 @@ def _without_row(key: str) -> Session | None:
 
 
 def _in_force(session: Session, account: Account) -> bool:
-    now = database.now()
-    alive = now < session.expires_at and (session.remember or now - session.seen_at < idle)
+    rules, now = policies.lately(), database.now()
+    alive = now < min(session.expires_at, session.created_at + _lasts(rules, session.remember))      # a shorter time counts for all
+    alive = alive and (session.remember or now - session.seen_at < rules.idle_minutes * MINUTE_MS)
     return alive and session.epoch == account.epoch and account.is_active and (account.expires_at is None or now < account.expires_at)
+
+
+def _lasts(rules: Policies, remember: bool) -> int:
+    return rules.remember_days * DAY_MS if remember else rules.session_hours * HOUR_MS
 
 
 def renew(session: Session) -> str:

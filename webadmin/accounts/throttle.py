@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from webadmin.accounts import keys, names, read_only
+from webadmin.accounts import keys, names, policies, read_only
 from webadmin.accounts.errors import TooManyAttempts
 from webadmin.accounts.models import Account, Throttle
 from webadmin.store import database, dialect
@@ -24,13 +24,7 @@ LOCKED_AFTER = 100                # failures in a row: the password is of no use
 SOURCE_FAILURES = 60              # a minute
 
 
-registrations_an_hour = 300       # accounts made and "exists" answers of one source
 _memory = read_only.Counters()    # counts while the store is read-only
-
-
-def configure(*, registrations: int) -> None:
-    global registrations_an_hour
-    registrations_an_hour = registrations
 
 
 @dataclass(frozen=True)
@@ -96,9 +90,9 @@ def forgive_all() -> None:
 
 
 def may_register(source: str) -> None:
-    """Raises TooManyAttempts where this source has made enough accounts for now."""
+    """Raises TooManyAttempts where this source has made accounts, and been told that a name exists, often enough for now."""
     row, now = Throttle.get_or_none(Throttle.name == _registrations(source)), database.now()
-    if row is not None and 0 <= now - row.first_at < HOUR_MS and row.failures >= registrations_an_hour:
+    if row is not None and 0 <= now - row.first_at < HOUR_MS and row.failures >= policies.now().registrations_an_hour:
         raise TooManyAttempts(max(1, (row.first_at + HOUR_MS - now) // 1000))
 
 

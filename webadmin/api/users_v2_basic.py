@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, Response, abort, g, request
 
 from webadmin import caller, security
-from webadmin.accounts import directory, names, signin, tokens, users
+from webadmin.accounts import directory, names, policies, signin, tokens, users
 from webadmin.accounts.errors import Invalid, LastAdministrator, NotAllowed, NotFound, Taken, WrongCredentials
 from webadmin.accounts.models import Account
 from webadmin.api import wire
@@ -155,7 +155,7 @@ def _given() -> tuple[str | None, str | None]:
 
 
 def _secrets(account: Account) -> dict[str, str]:
-    masked = current_app.config["SETTINGS"].mask_hashes
+    masked = policies.lately().mask_hashes
     return {"user_name": account.username, "password": MASK if masked else account.password_hash or MASK,
             "token": MASK if masked else account.token_hash or MASK}
 

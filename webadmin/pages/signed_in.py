@@ -15,13 +15,14 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField
 
 from webadmin import caller, failures, security
-from webadmin.accounts import sessions, signin, throttle
+from webadmin.accounts import policies, sessions, signin, throttle
 from webadmin.accounts.errors import SignInRefused
 from webadmin.accounts.models import Account
 from webadmin.store import database
 
 SESSION, DEVICE = "webadmin_session", "webadmin_device"
-DEVICE_SECONDS = 180 * 24 * 3600
+DAY_SECONDS = 24 * 3600
+DEVICE_SECONDS = 180 * DAY_SECONDS
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
@@ -102,7 +103,7 @@ def begin(account: Account, *, remember: bool) -> str:
 
 
 def remember_cookies(response: Response, account: Account, key: str, *, remember: bool) -> Response:
-    security.set_cookie(response, SESSION, key, seconds=sessions.remembered // 1000 if remember else None)
+    security.set_cookie(response, SESSION, key, seconds=policies.lately().remember_days * DAY_SECONDS if remember else None)
     security.set_cookie(response, DEVICE, throttle.know_device(account), seconds=DEVICE_SECONDS)
     return response
 

@@ -228,3 +228,13 @@ def test_an_imported_hash_is_made_ours_at_the_next_sign_in(bob):
 def test_a_password_that_is_old_still_opens(bob, clock):
     clock(days=400)
     assert attempt("bob", PASSWORD) == "in"
+
+
+def test_right_and_right_at_once_lose_no_counter(store, ada):
+    """One succeeds, and so forgets the counter, while another is about to count."""
+    def sign_in_often() -> None:
+        for _ in range(20):
+            attempt = throttle.take(ada, "ada", "192.0.2.1", "")
+            with database.transaction():
+                throttle.succeeded(attempt)
+    assert at_once(*[sign_in_often] * 4) == [None] * 4

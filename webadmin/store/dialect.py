@@ -67,5 +67,9 @@ def locked(rows: peewee.ModelSelect) -> peewee.ModelSelect:
 
 
 def insert_once(row: peewee.Insert, key: peewee.Field) -> None:
-    """Insert the row unless its `key` is there. MariaDB's IGNORE would share the other's lock, and two who share one block each other."""
-    (row.on_conflict(update={key: key}) if engine() == "mariadb" else row.on_conflict_ignore()).execute()
+    """Insert the row unless its `key` is there, and hold it either way: a row that was there might be removed before it is read. (MariaDB's
+    IGNORE would share the other's lock, and two who share one block each other.)"""
+    if engine() == "sqlite":
+        row.on_conflict_ignore().execute()
+    else:
+        row.on_conflict(conflict_target=[key] if engine() == "postgresql" else None, update={key: key}).execute()

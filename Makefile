@@ -24,7 +24,7 @@ lint: .venv/dev.stamp  ## ruff and mypy
 bench: .venv/dev.stamp  ## measure; see benchmarks/
 	@$(BIN)/python -m benchmarks
 
-drills: .venv/dev.stamp  ## kill, fill, flood and jump the clock, at full length (half an hour); as root also small disks
+drills: .venv/dev.stamp  ## kill, fill, flood, fail over and jump the clock, at full length (40 minutes); as root also small disks
 	@WEBADMIN_DRILLS=full $(BIN)/python -m pytest -s tests/drills $(ARGS)
 
 audit: .venv/dev.stamp  ## tools that no one here wrote: known holes, invented requests, HTML, the content security policy

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -138,13 +138,18 @@ def rows(database: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def must_be_whole(database: Path) -> None:
-    """The file is in order, and no write stands without its entry in the log, nor an entry without its write."""
+    """The file is in order, and adds up."""
     assert rows(database, "PRAGMA integrity_check") == [("ok",)]
-    counted = dict(rows(database, "SELECT kind, count(*) FROM change GROUP BY kind"))
-    [(accounts, deleted, writes)] = rows(database, "SELECT count(*), count(deleted_at), sum(version - 1) FROM account")
+    must_add_up(lambda sql: rows(database, sql))
+
+
+def must_add_up(ask: Callable[[str], list[tuple[Any, ...]]]) -> None:
+    """No write stands without its entry in the log, nor an entry without its write."""
+    counted = dict(ask('SELECT kind, count(*) FROM "change" GROUP BY kind'))
+    [(accounts, deleted, writes)] = ask("SELECT count(*), count(deleted_at), sum(version - 1) FROM account")
     assert (counted.get("created", 0), counted.get("deleted", 0)) == (accounts, deleted)
     assert sum(counted.get(kind, 0) for kind in ("token", "updated", "deleted")) == writes
-    assert rows(database, "SELECT change_id FROM log_head") == rows(database, "SELECT coalesce(max(id), 0) FROM change")
+    assert ask("SELECT change_id FROM log_head") == ask('SELECT coalesce(max(id), 0) FROM "change"')
 
 
 def spread(waits: list[float]) -> str:

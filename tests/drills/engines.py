@@ -46,7 +46,7 @@ class Engine:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True, cwd=self.folder, **self._as_user())
+            self.process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True, cwd=self.folder, **self.as_user())
         last_moment = time.monotonic() + READY_SECONDS
         while not self.answers():
             assert self.process.poll() is None and time.monotonic() < last_moment, self.log.read_text()[-2000:]
@@ -93,11 +93,11 @@ class Engine:
     def _command(self) -> list[str]:
         raise NotImplementedError
 
-    def _as_user(self) -> dict[str, Any]:
+    def as_user(self) -> dict[str, Any]:
         return {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": ()} if os.getuid() == 0 else {}
 
     def run(self, *words: str) -> None:
-        done = subprocess.run(words, cwd=self.folder, capture_output=True, timeout=READY_SECONDS, check=False, **self._as_user())
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, timeout=READY_SECONDS, check=False, **self.as_user())
         assert done.returncode == 0, done.stderr[-2000:]
 
 

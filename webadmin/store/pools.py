@@ -74,15 +74,17 @@ def _sqlite(url: str) -> PooledDatabase:
 
 
 def _postgresql(url: str) -> PooledDatabase:
-    """The words after the ? are libpq's own, and win."""
-    servers = database_servers(url)
+    """The words after the ? are libpq's own, and win; but one: behind a pool of transactions no statement stays prepared."""
+    servers, words = database_servers(url), dict(parse_qsl(urlsplit(url).query))
     given: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "keepalives_idle": IDLE_SECONDS, "keepalives_interval": AGAIN_SECONDS,
                              "keepalives_count": LOOKS, "tcp_user_timeout": UNHEARD_MS}
     if any(host for host, _ in servers):
         given |= {"host": ",".join(host for host, _ in servers), "port": ",".join(port for _, port in servers)}
     if len(servers) > 1:
         given["target_session_attrs"] = "read-write"      # a standby cannot write, and may be behind
-    return _Postgresql(_name(url), **_common(), **given | _user(url) | dict(parse_qsl(urlsplit(url).query)))
+    if words.pop("pool_mode", "") == "transaction":
+        given["prepare_threshold"] = None
+    return _Postgresql(_name(url), **_common(), **given | _user(url) | words)
 
 
 def _mariadb(url: str) -> PooledDatabase:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -65,3 +66,25 @@ def test_a_digest_depends_on_purpose_text_and_key(tmp_path):
     assert here == keys.digest("source", "x") != keys.digest("name", "x") and keys.digest("a", "b\0c") != keys.digest("a\0b", "d")
     keys.load(tmp_path / "other")
     assert keys.digest("source", "x") != here
+
+
+def test_the_key_of_tokens_is_changed_on_one_server_after_the_other(tmp_path):
+    """As docs/deployment.md says: at each step both servers take what either has signed, then or before."""
+    keys.load(tmp_path / "one")
+    keys.load(tmp_path / "elsewhere")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    servers, signed = (tmp_path / "one", tmp_path / "two"), [keys_of(tmp_path / "one")]
+    for take_step in (lambda folder: shutil.copy(tmp_path / "elsewhere" / "jwt", folder / "jwt.next"),
+                      lambda folder: ((folder / "jwt").rename(folder / "jwt.old"), (folder / "jwt.next").rename(folder / "jwt"))):
+        for folder in servers:
+            take_step(folder)
+            signed += [keys_of(each) for each in servers]
+            for each in servers:
+                keys.load(each)
+                assert all(keys.jwt_verifying(kid) == key for kid, key in signed)
+    assert len(set(signed)) == 2 and keys_of(servers[0]) == keys_of(servers[1]) != signed[0]
+
+
+def keys_of(folder: Path) -> tuple[str, bytes]:
+    keys.load(folder)
+    return keys.jwt_signing()

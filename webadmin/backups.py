@@ -16,6 +16,7 @@ from playhouse.migrations import Migration
 
 from webadmin.accounts import changes, keys, seals
 from webadmin.accounts.changes import COMMAND_LINE, Kind
+from webadmin.accounts.factor_models import PendingSignIn
 from webadmin.accounts.models import Link, LogHead, Login, Session
 from webadmin.store import database, occupied, sqlite_file
 from webadmin.store.write_queue import BUSY_MS
@@ -142,7 +143,7 @@ def _prepare(source: Path, draft: Path, given: dict[str, int]) -> None:
     database.bind(_url(draft))
     database.migrate()
     with database.connection(), database.transaction():
-        ended = sum(table.delete().execute() for table in (Session, Login, Link))
+        ended = sum(table.delete().execute() for table in (Session, Login, Link, PendingSignIn))
         _skip_numbers(given)
         changes.record(Kind.RESTORED_BACKUP, by=COMMAND_LINE, accounts=ended)
     database.forget_connections()

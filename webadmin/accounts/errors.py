@@ -77,6 +77,16 @@ class WrongCredentials(SignInRefused):
     sentence = "The name or the password is wrong."
 
 
+class WrongCode(WrongCredentials):
+    sentence, field = "This code is wrong, or has been used already.", "code"
+
+
+class SignInOver(SignInRefused):
+    """The second factor came too late, or too many wrong ones came before it."""
+
+    sentence = "That took too long, or there were too many wrong codes. Sign in again."
+
+
 class TooManyAttempts(SignInRefused):
     """Throttled; try again after `retry_after` seconds."""
 

@@ -7,6 +7,7 @@ from peewee import Field
 
 from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.factor_models import PendingSignIn
 from webadmin.accounts.models import Change, Detail, Link, LogHead, Login, RevokedToken, Session, Throttle
 from webadmin.accounts.throttle import FORGOTTEN_AFTER
 from webadmin.store import database, dialect
@@ -26,6 +27,7 @@ def remove_old(*, log_days: int) -> Mapping[str, int]:
         "sessions": _remove(Session.id, Session.expires_at, now),
         "logins": _remove(Login.id, Login.expires_at, now),
         "revoked tokens": _remove(RevokedToken.jti, RevokedToken.expires_at, now - DAY_MS),      # their JWTs may still be in their leeway
+        "pending sign-ins": _remove(PendingSignIn.digest, PendingSignIn.expires_at, now),
         "links": _remove(Link.digest, Link.expires_at, now),
         "throttles": _remove(Throttle.name, Throttle.updated_at, now - THROTTLE_KEPT),
         "log entries": _cut_log(now - log_days * DAY_MS) if log_days else 0,

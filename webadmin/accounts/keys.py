@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 BYTES = 64
-NAMES = ("cookies", "tokens", "log", "jwt")     # signs forms; digests of tokens and names; seals of the change log; signs JWTs
+# signs forms; digests of tokens and names; seals of the change log; signs JWTs; secrets of authenticator apps
+NAMES = ("cookies", "tokens", "log", "jwt", "factors")
 
 _keys: dict[str, bytes] = {}
 _jwt: dict[str, bytes] = {}

@@ -68,6 +68,9 @@ class Policies:
     common_passwords: str = _choice(
         "5000", {"5000": "The 5,000 commonest", "full": "All that are known"}, "Refused passwords",
         "Which common passwords nobody may choose. Those that people have go on opening.")
+    second_factor: str = _choice(
+        "offered", {"offered": "Offered to everybody", "administrators": "Administrators must have one"}, "Second factor",
+        "Who must sign in with more than a password. Who has none yet adds one after the next sign-in, before anything else.")
     log_days: int = _number(
         0, 0, 36_500, "days", "The log is kept for", "Older entries are removed every hour, whole, from the oldest on. 0 keeps all.")
     backup_hours: int = _number(

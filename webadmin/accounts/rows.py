@@ -1,9 +1,12 @@
 """The row of one account inside a transaction: held, saved, and never the last administrator's to go."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from webadmin.accounts import search
 from webadmin.accounts.errors import Conflict, LastAdministrator, NotFound, UsernameTaken
-from webadmin.accounts.models import Account
+from webadmin.accounts.factor_models import OF_AN_ACCOUNT
+from webadmin.accounts.models import Account, Model
 from webadmin.store import database, dialect
 
 ACTIVE_ADMINISTRATOR = 1      # the shelf of models.Shelf
@@ -31,6 +34,20 @@ def save(account: Account) -> None:
     if indexed != account.search_text:
         search.remove(account.id, indexed)
         search.add(account)
+
+
+def remove(account: Account) -> None:
+    """The row is gone for good, and with it what the search finds and the second factors. Part of the caller's transaction."""
+    search.remove(account.id, account.search_text)
+    search.tidy()
+    remove_all_of(account, OF_AN_ACCOUNT)
+    account.delete_instance()
+
+
+def remove_all_of(account: Account, tables: Iterable[type[Model]]) -> None:
+    """Every row of the account in these tables."""
+    for table in tables:
+        table.delete().where(table.account_id == account.id).execute()
 
 
 def another_administrator(account: Account) -> bool:

@@ -10,13 +10,13 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from webadmin.accounts import changes, passwords, read_only, rows, throttle, users
+from webadmin.accounts import changes, factors, passwords, read_only, rows, throttle, totp, users
 from webadmin.accounts.changes import Actor, Kind
-from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
+from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, WrongCode, WrongCredentials
 from webadmin.accounts.models import Account
 from webadmin.accounts.throttle import Attempt
 from webadmin.store import database
@@ -26,50 +26,91 @@ _turned_away = {"count": 0, "written_at": 0}
 _turned_away_lock = threading.Lock()
 
 
-def authenticate(name: str, password: str, *, by: Actor, device: str = "") -> Account:
-    """The account that `name` (username or e-mail) and `password` open. Never call it inside a transaction.
+Second = Callable[[Account], bool]      # proves the second factor of an account that it gets, held, in a transaction
 
+
+def authenticate(name: str, password: str, *, by: Actor, device: str = "") -> Account:
+    """The account that `name` (username or e-mail) and `password` open at once. Never call it inside a transaction.
+
+    An account with a second factor is opened by its password followed by the six digits of its app, and by nothing less.
     `device` is the cookie of throttle.know_device: its failures count apart, so that a stranger's cannot lock the owner out.
     Raises TooManyAttempts (429), Busy (503) or WrongCredentials.
     """
-    account, attempt = _proved(name, password, by, device)
-    return _admit(account, password, attempt, by)
-
-
-def _proved(name: str, password: str, by: Actor, device: str) -> tuple[Account, Attempt]:
-    """The account, once the throttle, the check and its state have all said yes."""
-    account = users.named(name)
-    attempt = None
-    try:
-        with _places.taken(by.source):
-            passwords.must_have_room()
-            attempt = throttle.take(account, name, by.source, device)
-            right = passwords.matches(password, account and account.password_hash, account and account.password_scheme, source=by.source)
-    except (TooManyAttempts, Busy):
-        if attempt:
-            throttle.give_back(attempt)
-        _turn_away(by)
-        raise
-    if account is None or not right or (attempt.locked and not _is_last_administrator(account)):
-        _refuse(Kind.WRONG_PASSWORD, account, by)
-    if not may_sign_in(account):
-        _refuse(Kind.NOT_ADMITTED, account, by)
-    return account, attempt
+    known = users.named(name)
+    password, code = totp.split(password) if factors.of(known).app else (password, "")
+    return _at_once(known, name, password, lambda account: totp.accept(account, code), by, device)
 
 
 def basic(name: str, password: str, *, by: Actor) -> Account:
     """authenticate, for credentials that come with every request (RFC 7617): bcrypt once, then a keyed memory of five minutes.
 
-    The account's state is read each time; a changed password misses by itself, for its hash is in the key. A hit is no attempt,
-    so that a stranger's failures cannot stop a running script; failures are never kept.
+    The account's state is read each time; a changed password or a new second factor misses by itself, for hash and epoch are in the
+    key. A hit is no attempt, so that a stranger's failures cannot stop a running script; failures are never kept. An account with a
+    second factor is never opened: what comes with every request cannot be good once.
     """
-    account = users.named(name)
-    if account is not None and may_sign_in(account) and _verified.knows(_proof(account, password)):
-        return account
-    account = authenticate(name, password, by=by)
+    known = users.named(name)
+    if known is not None and may_sign_in(known) and _verified.knows(_proof(known, password)) and not factors.asked_of(known):
+        return known
+    account = _at_once(known, name, password, lambda _: False, by)
     fresh = users.find(account.id)       # the sign-in may have hashed the password anew
     _verified.add(_proof(fresh, password))
     return fresh
+
+
+def _at_once(known: Account | None, name: str, password: str, second: Second, by: Actor, device: str = "") -> Account:
+    account, attempt = prove(known, name, password, by=by, device=device)
+    admit(account, attempt, second if factors.of(account).any or factors.must_have(account) else None, by=by)
+    return account
+
+
+def prove(known: Account | None, name: str, password: str, *, by: Actor, device: str = "") -> tuple[Account, Attempt]:
+    """The account, once the throttle, the check of its password and its state have all said yes; `known` is what users.named(name) gave."""
+    attempt = None
+    try:
+        with _places.taken(by.source):
+            passwords.must_have_room()
+            attempt = throttle.take(known, name, by.source, device)
+            right = passwords.matches(password, known and known.password_hash, known and known.password_scheme, source=by.source)
+    except (TooManyAttempts, Busy):
+        if attempt:
+            throttle.give_back(attempt)
+        _turn_away(by)
+        raise
+    if known is None or not right or _is_locked(attempt, known):
+        _refuse(WrongCredentials, Kind.WRONG_PASSWORD, known, by)
+    if not may_sign_in(known):
+        _refuse(WrongCredentials, Kind.NOT_ADMITTED, known, by)
+    _hash_anew(known, password)
+    return known, attempt
+
+
+def count(account: Account, *, by: Actor, device: str = "") -> Attempt:
+    """One more attempt, at the second factor, of an account that has proved its password. Raises TooManyAttempts or WrongCode."""
+    try:
+        attempt = throttle.take(account, account.username, by.source, device)
+    except TooManyAttempts:
+        _turn_away(by)
+        raise
+    if _is_locked(attempt, account):
+        _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
+    return attempt
+
+
+def admit(account: Account, attempt: Attempt, second: Second | None, *, by: Actor) -> None:
+    """The sign-in is complete, where `second` (None: none is needed) says so too. Raises WrongCode."""
+    try:
+        with database.transaction():      # the account before its throttle, as everywhere: two must not wait for each other
+            if second is None or second(rows.current(account)):
+                welcome(account, by=by)
+                throttle.succeeded(attempt)
+                return
+    except database.ReadOnly:
+        if second is not None:      # a code that cannot be marked as used would be good twice
+            raise
+        throttle.succeeded_read_only(attempt)
+        read_only.note(Kind.SIGNED_IN, by=by, account=account)
+        return
+    _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
 
 
 def _proof(account: Account, password: str) -> bytes:
@@ -126,13 +167,23 @@ _process_key, _verified = secrets.token_bytes(32), _Memory()
 
 def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> None:
     """The signed-in person proves their password once more. A wrong one counts like a failed sign-in. Raises as authenticate does."""
-    _, attempt = _proved(account.username, password, by, device)
+    _, attempt = prove(account, account.username, password, by=by, device=device)
     try:
         with database.transaction():
             throttle.succeeded(attempt)
     except database.ReadOnly:
         throttle.succeeded_read_only(attempt)
         raise
+
+
+def confirm_by(second: Second, account: Account, *, by: Actor, device: str = "") -> None:
+    """The signed-in person proves their second factor once more; a wrong one counts as well. Raises TooManyAttempts or WrongCode."""
+    attempt = count(account, by=by, device=device)
+    with database.transaction():
+        if second(rows.current(account)):
+            throttle.succeeded(attempt)
+            return
+    _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
 
 
 def welcome(account: Account, *, by: Actor) -> None:
@@ -146,25 +197,23 @@ def may_sign_in(account: Account) -> bool:
     return account.is_active and (account.expires_at is None or database.now() < account.expires_at)
 
 
-def _refuse(kind: Kind, account: Account | None, by: Actor) -> NoReturn:
-    """Write it down, without the typed name: people type passwords there. Always raises WrongCredentials."""
+def _refuse(answer: type[SignInRefused], kind: Kind, account: Account | None, by: Actor) -> NoReturn:
+    """Write it down, without the typed name: people type passwords there. Raises `answer`."""
     _note(kind, by, account)
-    raise WrongCredentials
+    raise answer
 
 
-def _admit(account: Account, password: str, attempt: Attempt, by: Actor) -> Account:
+def _hash_anew(account: Account, password: str) -> None:
     fresh = passwords.hash_anew(password, account.password_hash, account.password_scheme)
-    try:
-        with database.transaction():      # the account before its throttle, as everywhere: two must not wait for each other
-            if fresh:
+    with suppress(database.ReadOnly):
+        if fresh:
+            with database.transaction():
                 Account.update(password_hash=fresh[0], password_scheme=fresh[1]).where(
                     (Account.id == account.id) & (Account.password_hash == account.password_hash)).execute()
-            welcome(account, by=by)
-            throttle.succeeded(attempt)
-    except database.ReadOnly:
-        throttle.succeeded_read_only(attempt)
-        read_only.note(Kind.SIGNED_IN, by=by, account=account)
-    return account
+
+
+def _is_locked(attempt: Attempt, account: Account) -> bool:
+    return attempt.locked and not _is_last_administrator(account)
 
 
 def _note(kind: Kind, by: Actor, account: Account | None, accounts: int = 1) -> None:

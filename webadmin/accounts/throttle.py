@@ -62,6 +62,11 @@ def _counted(rows: dict[str, Throttle], subject: str, origin: str) -> Attempt:
     return Attempt(subject, origin, _count_subject(rows[subject]))
 
 
+def counted(account: Account, source: str, device: str) -> Attempt:
+    """The attempt that the first step of a sign-in has counted, at its second."""
+    return Attempt(*_counters(account, account.username, source, device), locked=False)
+
+
 def give_back(attempt: Attempt) -> None:
     """The attempt was never heard: it counts for nobody."""
     try:

@@ -183,9 +183,7 @@ def purge(account: Account, *, by: Actor) -> None:
             raise Invalid("Delete the account first; then it can be deleted for good.")
         sessions.forget(current, keep=NOTHING_KEPT)
         throttle.forgive(current)
-        search.remove(current.id, current.search_text)
-        search.tidy()
-        current.delete_instance()
+        rows.remove(current)
         changes.record(Kind.PURGED, by=by, account=current, then=lambda number: changes.blank(current.id, number))
     database.forget_overwritten()
 

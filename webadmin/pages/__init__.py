@@ -6,7 +6,7 @@ from flask_login import current_user
 from flask_wtf import CSRFProtect
 
 from webadmin.accounts import keys
-from webadmin.pages import activity, curl, me, scripts, set_up, sign_in, signed_in, users
+from webadmin.pages import activity, curl, factors, me, scripts, set_up, sign_in, signed_in, users
 
 MENU = (("Users", "/users", True), ("Activity", "/activity", True), ("My account", "/me", False),      # label, address, administrators only
         ("For scripts", "/scripts", False))
@@ -18,7 +18,7 @@ def init(app: Flask) -> None:
     app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)      # bound to the session; security.py looks at the origin
     CSRFProtect(app)
     signed_in.init(app)
-    for module in (set_up, sign_in, users, activity, me, scripts):
+    for module in (set_up, sign_in, users, activity, me, factors, scripts):
         app.register_blueprint(module.pages)
     scripts.parse()
     app.before_request(signed_in.recognise)

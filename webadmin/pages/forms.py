@@ -57,6 +57,15 @@ def new_password(label: str, *, needed: bool = True, **attributes: Any) -> Passw
     return PasswordField(label, [given, Accepted(passwords.accept)], render_kw={"autocomplete": "new-password", **attributes})
 
 
+def code(label: str, needed: str, **attributes: Any) -> StringField:
+    return StringField(label, [InputRequired(needed)], render_kw={"autocapitalize": "none", "spellcheck": "false", **attributes})
+
+
+def app_code(label: str = "Code from the app", **attributes: Any) -> StringField:
+    return code(label, "The six digits that the app shows are needed.",
+                **{"autocomplete": "one-time-code", "inputmode": "numeric", **attributes})
+
+
 def tick(label: str, **options: Any) -> BooleanField:
     return BooleanField(label, **options)
 
@@ -75,3 +84,9 @@ def say(sentence: str, **words: str) -> None:
     """What the next page tells the person, who did it; it takes the place of what no page has told them yet."""
     session.pop("_flashes", None)
     flash(Markup(sentence).format(**words), "done")
+
+
+def warn(sentence: str) -> None:
+    """What the next page tells the person about what was refused."""
+    session.pop("_flashes", None)
+    flash(sentence, "danger")

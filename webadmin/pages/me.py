@@ -7,7 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
 
 from webadmin import caller, security
-from webadmin.accounts import activity, sessions, signin, users
+from webadmin.accounts import activity, factors, recovery, sessions, signin, tokens, users
 from webadmin.accounts.errors import AccountError, WrongCredentials
 from webadmin.pages import forms, shown, signed_in
 
@@ -54,6 +54,7 @@ def me() -> ResponseReturnValue:
             return redirect("/me", 303)
     return render_template("me/me.html", account=account, form=form, sessions=_sessions(),
                            history=[shown.line(each) for each in activity.history(account, LATEST)],
+                           factors=factors.of(account), codes_left=recovery.left(account),
                            signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))]
                            ), 422 if form.errors else 200
 
@@ -61,6 +62,7 @@ def me() -> ResponseReturnValue:
 @pages.route("/password", methods=["GET", "POST"])
 @signed_in.any_account
 @signed_in.without_new_password
+@signed_in.without_second_factor
 def password() -> ResponseReturnValue:
     """A wrong current password counts as a failed sign-in; success ends all other sessions and gives this one a new key."""
     form = PasswordForm()
@@ -77,6 +79,17 @@ def password() -> ResponseReturnValue:
             forms.say("Your password is changed. Every other session has ended.")
             return redirect("/me", 303)
     return render_template("sign_in/password.html", form=form, forced=g.account.must_change_password), 422 if form.errors else 200
+
+
+@pages.post("/me/token")
+@signed_in.any_account
+def new_token() -> ResponseReturnValue:
+    """The only time that anybody sees the token, so it is told in the answer itself."""
+    if (asked := signed_in.ask_to_confirm()) is not None:
+        return asked
+    token = tokens.opaque()
+    users.set_api_token(g.account, tokens.hashed(token), by=caller.actor())
+    return render_template("me/token.html", token=token)
 
 
 @pages.post("/me/sessions/<number:session_id>/end")

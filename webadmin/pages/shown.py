@@ -12,7 +12,8 @@ from webadmin.accounts.models import Role
 FIELDS = {"username": "Username", "email": "E-mail", "display_name": "Display name", "first_name": "First name", "last_name": "Last name",
           "role": "Role", "active": "State", "must_change_password": "New password at next sign-in", "expires_at": "Account ends on",
           "is_chirpy_red": "Chirpy Red", "deleted_at": "Deleted", "password": "Password", "api_token": "API token",
-          "sessions_ended": "Sessions ended", "session": "Session"}
+          "sessions_ended": "Sessions ended", "session": "Session",
+          "second_factor": "Second factor", "codes_left": "Recovery codes left"}
 ROLES = {Role.USER: "User", Role.ADMINISTRATOR: "Administrator"}
 DOORS = {"browser": "the console", "command line": "the command line"}
 

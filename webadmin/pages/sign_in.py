@@ -9,12 +9,14 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
 from webadmin import caller, security
-from webadmin.accounts import sessions, signin
-from webadmin.accounts.errors import SignInRefused
+from webadmin.accounts import factors, sessions, steps
+from webadmin.accounts.errors import SignInOver, SignInRefused
+from webadmin.accounts.models import Account
 from webadmin.pages import forms, signed_in
 
 pages = signed_in.door("sign_in")
 THEMES = ("light", "dark", "auto")
+SECOND = "second"      # where the form cookie keeps the token of a sign-in that waits for the second factor
 
 
 class SignInForm(FlaskForm):
@@ -23,6 +25,14 @@ class SignInForm(FlaskForm):
     password = forms.current_password("Password")
     remember = forms.tick("Remember me for 30 days")
     next = HiddenField()
+
+
+class CodeForm(FlaskForm):
+    code = forms.app_code(autofocus=True)
+
+
+class RecoveryForm(FlaskForm):
+    code = forms.code("Recovery code", "One of your recovery codes is needed.", autocomplete="off", autofocus=True)
 
 
 @pages.get("/")
@@ -41,19 +51,52 @@ def login() -> ResponseReturnValue:
         return redirect(going_to, 303)
     if form.validate_on_submit():
         try:
-            account = signin.authenticate(form.name.data, form.password.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE))
+            step = steps.begin(form.name.data, form.password.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE),
+                               remember=form.remember.data, going_to=going_to)
         except SignInRefused as refused:
             trouble, g.refused = refused.sentence, refused
         else:
-            key = signed_in.begin(account, remember=form.remember.data)
-            return signed_in.remember_cookies(redirect(going_to, 303), account, key, remember=form.remember.data)
+            return _owe_second(step.token) if step.token else _signed_in(step.account, going_to, form.remember.data)
     form.next.data = going_to if going_to != "/" else ""
     return render_template("sign_in/login.html", form=form, trouble=trouble), 422 if form.errors else 200
+
+
+@pages.route("/login/second", methods=["GET", "POST"])
+@signed_in.anyone
+def second() -> ResponseReturnValue:
+    """The password was right; now the app's code, or with `?with=recovery` a recovery code. There is no session until then."""
+    try:
+        _, account = steps.look(session.get(SECOND, ""))
+        by_app = factors.of(account).app is not None and request.args.get("with") != "recovery"
+        form = CodeForm() if by_app else RecoveryForm()
+        if form.validate_on_submit():
+            actor, typed = caller.actor(), form.code.data
+            done, account = steps.finish(session[SECOND], lambda held: factors.accept(held, typed, by=actor), by=actor,
+                                         device=security.cookie(signed_in.DEVICE))
+            return _signed_in(account, done.going_to, done.remember)
+    except SignInOver as over:
+        session.pop(SECOND, None)
+        forms.warn(over.sentence)
+        return redirect("/login", 303)
+    except SignInRefused as refused:
+        forms.blame(form, refused)
+    return render_template("sign_in/second.html", form=form, by_app=by_app), 422 if form.errors else 200
+
+
+def _owe_second(token: str) -> ResponseReturnValue:
+    session[SECOND] = token
+    return redirect("/login/second", 303)
+
+
+def _signed_in(account: Account, going_to: str, remember: bool) -> ResponseReturnValue:
+    key = signed_in.begin(account, remember=remember)
+    return signed_in.remember_cookies(redirect(going_to, 303), account, key, remember=remember)
 
 
 @pages.post("/logout")
 @signed_in.any_account
 @signed_in.without_new_password
+@signed_in.without_second_factor
 def logout() -> ResponseReturnValue:
     """The session is dead on the server; the browser is told to forget what it keeps."""
     sessions.sign_out(g.session, g.account, by=caller.actor())

@@ -15,12 +15,14 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField
 
 from webadmin import caller, failures, security
-from webadmin.accounts import policies, sessions, signin, throttle
+from webadmin.accounts import factors, policies, sessions, signin, throttle
 from webadmin.accounts.errors import SignInRefused
 from webadmin.accounts.models import Account
+from webadmin.pages import forms
 from webadmin.store import database
 
 SESSION, DEVICE = "webadmin_session", "webadmin_device"
+CONFIRMING = ("csrf_token", "confirm_password", "confirm_code")
 DAY_SECONDS = 24 * 3600
 DEVICE_SECONDS = 180 * DAY_SECONDS
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -57,6 +59,12 @@ def any_account(view: _View) -> _View:
 def without_new_password(view: _View) -> _View:
     """A page that also opens for an account that has been asked for a new password."""
     view.before_new_password = True  # type: ignore[attr-defined]
+    return view
+
+
+def without_second_factor(view: _View) -> _View:
+    """A page that also opens for an account that must add a second factor first."""
+    view.before_second_factor = True  # type: ignore[attr-defined]
     return view
 
 
@@ -124,25 +132,38 @@ def renew_session() -> None:
 def ask_to_confirm() -> str | Response | None:
     """None where the person has signed in or confirmed lately; else the page that asks, carrying the form along.
 
-    The same address gets the same form again, with `confirm_password` in it.
+    The same address gets the same form again, with `confirm_password` or `confirm_code` in it.
     """
     if sessions.confirmed(g.session):
         return None
     trouble, status = None, 403
     if "confirm_password" in request.form:
         try:
-            signin.confirm(g.account, request.form["confirm_password"], by=caller.actor(), device=security.cookie(DEVICE))
+            _confirm()
             renew_session()
             return None
         except SignInRefused as refused:
             trouble, status = refused.sentence, failures.status_of(refused)
-    kept = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", "confirm_password")]
-    page = render_template("sign_in/confirm.html", fields=kept, action=request.path, form=ConfirmForm(formdata=None), trouble=trouble)
+    form = ConfirmForm(formdata=None)
+    if not factors.of(g.account).app:
+        del form.confirm_code
+    kept = [(name, value) for name, value in request.form.items(multi=True) if name not in CONFIRMING]
+    page = render_template("sign_in/confirm.html", fields=kept, action=request.path, form=form, trouble=trouble)
     return current_app.make_response((page, status))
+
+
+def _confirm() -> None:
+    """The password or a code of the app, whichever was typed. Raises SignInRefused."""
+    code, actor, device = request.form.get("confirm_code", ""), caller.actor(), security.cookie(DEVICE)
+    if code:
+        signin.confirm_by(lambda held: factors.accept_app(held, code), g.account, by=actor, device=device)
+    else:
+        signin.confirm(g.account, request.form["confirm_password"], by=actor, device=device)
 
 
 class ConfirmForm(FlaskForm):
     confirm_password = PasswordField("Your password", render_kw={"autocomplete": "current-password", "autofocus": True})
+    confirm_code = forms.app_code("Or a code from your app")
 
 
 def safe_next(target: str) -> str:
@@ -171,6 +192,8 @@ def admit() -> Response | str | tuple[str, int] | None:
         return None if open_to == "anyone" else redirect(_sign_in_address(), 303)
     if g.account.must_change_password and not getattr(view, "before_new_password", False) and open_to != "anyone":
         return redirect("/password", 303)
+    if not getattr(view, "before_second_factor", False) and open_to != "anyone" and factors.asked_of(g.account):
+        return redirect("/me/authenticator", 303)
     if open_to == "administrator" and not g.account.is_administrator:
         abort(403)
     return None

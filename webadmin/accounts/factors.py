@@ -1,0 +1,157 @@
+"""Second factors: which an account has, whether it needs one, adding and removing them, and what a typed code proves.
+
+Whoever adds a kind of factor adds it to Held, to `of`, and to OF_AN_ACCOUNT of factor_models.py.
+"""
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from webadmin.accounts import changes, policies, recovery, rows, sessions, totp
+from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.errors import Invalid, NotAllowed, NotFound
+from webadmin.accounts.factor_models import OF_AN_ACCOUNT, Authenticator, RecoveryCode
+from webadmin.accounts.models import Account
+from webadmin.accounts.sessions import NOTHING_KEPT, Kept
+from webadmin.store import database
+
+ADMINISTRATORS = "administrators"      # the policy's value by which they must have one
+APP = "Authenticator app"
+
+
+class WrongNewCode(Invalid):
+    sentence, field = "This is not the code that the app shows now. Wait for the next one and try again.", "code"
+
+
+@dataclass(frozen=True)
+class Held:
+    """The second factors of one account."""
+
+    app: Authenticator | None
+
+    @property
+    def any(self) -> bool:
+        return self.app is not None
+
+
+def of(account: Account | None) -> Held:
+    """What the account has; an unknown one costs the same read."""
+    return Held(Authenticator.get_or_none(Authenticator.account_id == (account.id if account else 0)))
+
+
+def must_have(account: Account) -> bool:
+    """The policy asks this account for a second factor, whether it has one or not."""
+    return account.is_administrator and policies.lately().second_factor == ADMINISTRATORS
+
+
+def asked_of(account: Account) -> bool:
+    """The account has no second factor and must add one before it does anything else."""
+    return must_have(account) and not of(account).any
+
+
+def administrators_without(most: int = 5) -> tuple[int, list[str]]:
+    """How many active administrators have no second factor, and the names of the first few: whom the policy would ask."""
+    found = Account.select(Account.username).where(
+        (Account.shelf == rows.ACTIVE_ADMINISTRATOR) & Account.id.not_in(Authenticator.select(Authenticator.account_id)))
+    return found.count(), [each.username for each in found.order_by(Account.display_key, Account.id).limit(most)]
+
+
+def add_app(account: Account, nonce: str, code: str, *, by: Actor, keep: Kept = NOTHING_KEPT) -> list[str]:
+    """The app of this nonce is the account's from now on, in place of an older one; `code` proves that it works.
+
+    Returns what `added` does. Raises WrongNewCode.
+    """
+    _must_be_own(account, by)
+    step = totp.step(account, nonce, _plain(code))
+    if step is None:
+        raise WrongNewCode
+    with database.transaction():
+        current = rows.current(account)
+        Authenticator.delete().where(Authenticator.account_id == current.id).execute()
+        Authenticator.insert(account_id=current.id, nonce=nonce, last_step=step, added_at=database.now()).execute()
+        return added(current, APP, by=by, keep=keep)
+
+
+def remove_app(account: Account, *, by: Actor, keep: Kept = NOTHING_KEPT) -> None:
+    """The app's codes open nothing any more. Raises NotFound where there is none."""
+    _must_be_own(account, by)
+    with database.transaction():
+        current = rows.current(account)
+        if not Authenticator.delete().where(Authenticator.account_id == current.id).execute():
+            raise NotFound("This account has no authenticator app.")
+        removed(current, APP, by=by, keep=keep)
+
+
+def added(current: Account, factor: str, *, by: Actor, keep: Kept) -> list[str]:
+    """Part of the caller's transaction: what the password alone had opened ends, but for what is kept.
+
+    Returns new recovery codes, or none where the account has some left.
+    """
+    codes = [] if recovery.left(current) else recovery.make(current)
+    _note(Kind.FACTOR_ADDED, current, by, keep, second_factor=factor)
+    return codes
+
+
+def removed(current: Account, factor: str, *, by: Actor, keep: Kept) -> None:
+    """Part of the caller's transaction. Recovery codes go with the last factor: alone they are none."""
+    if not of(current).any:
+        RecoveryCode.delete().where(RecoveryCode.account_id == current.id).execute()
+    _note(Kind.FACTOR_REMOVED, current, by, keep, second_factor=factor)
+
+
+def reset(account: Account, *, by: Actor) -> None:
+    """Take every second factor away, for somebody who has lost them all; the next sign-in asks for the password alone.
+
+    Every session and login of the account ends. Raises Invalid where it has no second factor.
+    """
+    by.must_be_administrator()
+    with database.transaction():
+        current = rows.current(account)
+        if not of(current).any:
+            raise Invalid("This account has no second factor.")
+        rows.remove_all_of(current, OF_AN_ACCOUNT)
+        _note(Kind.FACTORS_RESET, current, by, NOTHING_KEPT)
+
+
+def new_codes(account: Account, *, by: Actor) -> list[str]:
+    """New recovery codes; the older ones are dead. Raises Invalid where there is no second factor that they could stand in for."""
+    _must_be_own(account, by)
+    with database.transaction():
+        current = rows.current(account)
+        if not of(current).any:
+            raise Invalid("Add a second factor first.")
+        changes.record(Kind.CODES_MADE, by=by, account=current)
+        return recovery.make(current)
+
+
+def accept(account: Account, typed: str, *, by: Actor) -> bool:
+    """The typed code, of the app or for recovery, is right and was never used. Part of the caller's transaction."""
+    if accept_app(account, typed):
+        return True
+    if not of(account).any or not recovery.accept(account, _plain(typed)):
+        return False
+    changes.record(Kind.CODE_USED, by=by.as_account(account), account=account, before={}, after={"codes_left": recovery.left(account)})
+    return True
+
+
+def accept_app(account: Account, typed: str) -> bool:
+    """The typed code, with or without spaces, is the app's and was never used. Part of the caller's transaction."""
+    return totp.accept(account, _plain(typed))
+
+
+def _plain(typed: str) -> str:
+    return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", typed))
+
+
+def _must_be_own(account: Account, by: Actor) -> None:
+    """A second factor is its person's alone: an administrator who added one could sign in as somebody else."""
+    if by.account_id != account.id:
+        raise NotAllowed
+
+
+def _note(kind: Kind, current: Account, by: Actor, keep: Kept, **what: str) -> None:
+    current.epoch += 1
+    rows.save(current)
+    ended = sessions.forget(current, keep=keep)
+    changes.record(kind, by=by, account=current, before={}, after={**what, "sessions_ended": ended})

@@ -9,6 +9,7 @@ import pyotp
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again, at_once
+from tests.phone import Phone
 from webadmin.accounts import expiry, factors, keys, policies, recovery, sessions, signin, steps, throttle, tokens, totp, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import Invalid, NotAllowed, NotFound, SignInOver, TooManyAttempts, WrongCode, WrongCredentials
@@ -17,21 +18,14 @@ from webadmin.accounts.models import Change, Detail, Login, Role, Session
 from webadmin.store import database
 
 
-class Phone:
-    """An authenticator app of somebody: it knows the secret and a clock, nothing else."""
+class App(Phone):
+    """A phone that has read the QR code of somebody's new app."""
 
-    def __init__(self, account, nonce: str = ""):
-        self.account, self.nonce = account, nonce or totp.new_nonce()
-        app = pyotp.parse_uri(totp.address(account, self.nonce, "webadmin"))
-        assert isinstance(app, pyotp.TOTP)
-        self.app = app
-
-    def code(self, steps_on: int = 0) -> str:
-        return self.app.at(database.now() // 1000 + 30 * steps_on)
-
-    def wrong(self) -> str:
-        near = {self.code(each) for each in range(-2, 3)}
-        return next(each for each in ("123456", "654321", "111111", "222222", "333333", "444444") if each not in near)
+    def __init__(self, account):
+        self.nonce = totp.new_nonce()
+        read = pyotp.parse_uri(totp.address(account, self.nonce, "webadmin"))
+        assert (read.name, read.issuer) == (account.username, "webadmin")
+        super().__init__(read.secret)
 
 
 @pytest.fixture
@@ -42,7 +36,7 @@ def by_bob(bob):
 @pytest.fixture
 def phone(bob, by_bob, clock):
     """Bob has an app; the code that proved it is half a minute ago."""
-    made = Phone(bob)
+    made = App(bob)
     made.codes = factors.add_app(bob, made.nonce, made.code(), by=by_bob)
     clock(seconds=60)
     return made
@@ -100,7 +94,7 @@ def test_a_later_code_makes_the_earlier_ones_worthless(phone, bob):
 
 
 def test_the_code_that_added_the_app_opens_nothing(bob, by_bob):
-    app = Phone(bob)
+    app = App(bob)
     code = app.code()
     factors.add_app(bob, app.nonce, code, by=by_bob)
     with pytest.raises(WrongCode):
@@ -159,7 +153,7 @@ def test_a_recovery_code_is_good_once_however_it_is_typed(phone, bob):
 
 
 def test_a_recovery_code_of_somebody_else_opens_nothing(phone, carol):
-    other = Phone(carol)
+    other = App(carol)
     codes = factors.add_app(carol, other.nonce, other.code(), by=BROWSER.as_account(carol))
     with pytest.raises(WrongCode):
         finish(owe(), codes[0])
@@ -180,7 +174,7 @@ def test_an_account_without_a_factor_gets_no_codes(bob, by_bob):
 
 
 def test_a_wrong_first_code_adds_nothing(bob, by_bob):
-    app = Phone(bob)
+    app = App(bob)
     with pytest.raises(factors.WrongNewCode):
         factors.add_app(bob, app.nonce, app.wrong(), by=by_bob)
     assert not factors.of(bob).any and not RecoveryCode.select().exists() and kinds_of(bob) == ["created"]
@@ -190,7 +184,7 @@ def test_adding_ends_everything_that_the_password_alone_opened_but_the_session_t
     own, other = (sessions.start(bob, by=BROWSER, user_agent="Firefox on Linux") for _ in range(2))
     tokens.start(bob, tokens.CHIRPY, by=BROWSER)
     this = sessions.resume(own)[0]
-    app = Phone(bob)
+    app = App(bob)
     factors.add_app(bob, app.nonce, app.code(), by=by_bob, keep=sessions.Kept(session=this.id))
     assert sessions.resume(own) and not sessions.resume(other) and not Login.select().exists()
 
@@ -205,7 +199,7 @@ def test_removing_the_last_factor_takes_the_codes_and_every_other_session(phone,
 
 
 def test_another_phone_takes_the_place_of_the_first_and_leaves_the_codes(phone, bob, by_bob, clock):
-    new = Phone(bob)
+    new = App(bob)
     assert factors.add_app(bob, new.nonce, new.code(), by=by_bob) == [] and recovery.left(bob) == 10
     clock(seconds=60)
     with pytest.raises(WrongCode):
@@ -214,7 +208,7 @@ def test_another_phone_takes_the_place_of_the_first_and_leaves_the_codes(phone, 
 
 
 def test_nobody_adds_or_removes_a_factor_of_somebody_else(phone, ada, bob, carol, by_ada):
-    app = Phone(carol)
+    app = App(carol)
     for act in (lambda: factors.add_app(carol, app.nonce, app.code(), by=by_ada), lambda: factors.remove_app(bob, by=by_ada), lambda: factors.new_codes(bob, by=by_ada),
                 lambda: factors.reset(bob, by=BROWSER.as_account(carol)), lambda: factors.reset(bob, by=BROWSER.as_account(bob))):
         with pytest.raises(NotAllowed):
@@ -308,7 +302,7 @@ def test_a_wait_ends_no_sign_in_half_way(phone, clock):
 
 
 def test_the_hundredth_failure_locks_the_second_step_too(phone, ada, clock):
-    for number in range(100):
+    for _ in range(100):
         with pytest.raises(WrongCredentials):
             signin.authenticate("bob", "wrong password", by=BROWSER)
         clock(minutes=16)
@@ -318,7 +312,7 @@ def test_the_hundredth_failure_locks_the_second_step_too(phone, ada, clock):
 
 def test_people_behind_one_address_do_not_use_it_up_by_signing_in(phone, bob, by_bob, clock):
     codes = phone.codes
-    for number in range(70):
+    for _ in range(70):
         clock(seconds=0.5)
         if not codes:
             codes = factors.new_codes(bob, by=by_bob)
@@ -338,7 +332,7 @@ def test_a_contract_opens_for_password_and_code_in_a_row_only(phone, bob):
 
 def test_basic_never_opens_an_account_with_a_factor_and_forgets_what_it_knew(bob, by_bob):
     assert signin.basic("bob", PASSWORD, by=BROWSER).id == bob.id
-    app = Phone(bob)
+    app = App(bob)
     factors.add_app(bob, app.nonce, app.code(), by=by_bob)
     for typed in (PASSWORD, f"{PASSWORD}{app.code(1)}"):
         with pytest.raises(WrongCredentials):
@@ -369,7 +363,7 @@ def test_the_policy_asks_administrators_and_nobody_else(ada, bob, person, by_ada
     policies.change({"second_factor": "administrators"}, by=COMMAND_LINE)
     assert factors.asked_of(ada) and factors.asked_of(eve) and not factors.asked_of(bob)
     assert factors.administrators_without() == (2, ["ada", "eve"]) and factors.administrators_without(1) == (2, ["ada"])
-    app = Phone(eve)
+    app = App(eve)
     factors.add_app(eve, app.nonce, app.code(), by=BROWSER.as_account(eve))
     assert not factors.asked_of(eve) and factors.administrators_without() == (1, ["ada"])
 

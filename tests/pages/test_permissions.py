@@ -10,11 +10,14 @@ from webadmin.accounts.models import Session
 
 OPEN, SIGN_IN, NOT_YOURS, DONE, GONE = 200, 303, 403, 303, 404
 # what anonymous, ordinary user and administrator get; a disabled or deleted account's cookie is worth what no cookie is
-EVERYBODY = {"GET /login": (OPEN, DONE, DONE), "POST /login": (422, 422, 422), "POST /theme": (DONE, DONE, DONE), "GET /setup/{token}": (GONE, GONE, GONE),
+EVERYBODY = {"GET /login": (OPEN, DONE, DONE), "POST /login": (422, 422, 422), "POST /theme": (DONE, DONE, DONE), "GET /login/second": (DONE, DONE, DONE), "POST /login/second": (DONE, DONE, DONE), "GET /setup/{token}": (GONE, GONE, GONE),
              "POST /setup/{token}": (GONE, GONE, GONE)}
 ACCOUNTS = {"GET /": (SIGN_IN, DONE, DONE), "GET /me": (SIGN_IN, OPEN, OPEN), "POST /me": (SIGN_IN, DONE, DONE), "GET /password": (SIGN_IN, OPEN, OPEN),
             "POST /password": (SIGN_IN, 422, 422), "POST /logout": (SIGN_IN, DONE, DONE), "POST /me/sessions/{session}/end": (SIGN_IN, GONE, GONE),
-            "POST /me/sessions/end": (SIGN_IN, DONE, DONE), "GET /scripts": (SIGN_IN, OPEN, OPEN), "GET /scripts/{name}": (SIGN_IN, GONE, GONE)}
+            "POST /me/sessions/end": (SIGN_IN, DONE, DONE), "GET /me/authenticator": (SIGN_IN, OPEN, OPEN),
+            "POST /me/authenticator": (SIGN_IN, OPEN, OPEN), "GET /me/authenticator/remove": (SIGN_IN, OPEN, OPEN), "POST /me/authenticator/remove": (SIGN_IN, GONE, GONE),
+            "POST /me/recovery-codes": (SIGN_IN, 422, 422), "POST /me/recovery-codes/file": (SIGN_IN, 400, 400), "POST /me/token": (SIGN_IN, OPEN, OPEN),
+            "GET /scripts": (SIGN_IN, OPEN, OPEN), "GET /scripts/{name}": (SIGN_IN, GONE, GONE)}
 ADMINISTRATORS = {
     "GET /users": OPEN, "GET /users/new": OPEN, "POST /users/new": 422, "GET /users/{account}": OPEN, "GET /users/{account}/edit": OPEN,
     "POST /users/{account}/edit": DONE, "POST /users/{account}/disable": DONE, "POST /users/{account}/enable": DONE, "POST /users/{account}/ask-password": DONE,

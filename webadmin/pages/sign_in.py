@@ -9,7 +9,7 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
 from webadmin import caller, security
-from webadmin.accounts import factors, sessions, steps
+from webadmin.accounts import factors, recovery, sessions, steps
 from webadmin.accounts.errors import SignInOver, SignInRefused
 from webadmin.accounts.models import Account
 from webadmin.pages import forms, signed_in
@@ -73,7 +73,10 @@ def second() -> ResponseReturnValue:
             actor, typed = caller.actor(), form.code.data
             done, account = steps.finish(session[SECOND], lambda held: factors.accept(held, typed, by=actor), by=actor,
                                          device=security.cookie(signed_in.DEVICE))
-            return _signed_in(account, done.going_to, done.remember)
+            response = _signed_in(account, done.going_to, done.remember)
+            if not by_app:
+                forms.say(f"{recovery.left(account)} recovery codes are left.")
+            return response
     except SignInOver as over:
         session.pop(SECOND, None)
         forms.warn(over.sentence)

@@ -11,6 +11,7 @@ class Phone:
 
     def __init__(self, secret: str):
         self.app = pyotp.TOTP(secret.replace(" ", ""))
+        self.codes: list[str] = []      # for recovery, once it has been given some
 
     def code(self, steps_on: int = 0) -> str:
         return self.app.at(database.now() // 1000 + 30 * steps_on)

@@ -122,7 +122,7 @@ def test_a_recovery_code_signs_in_and_says_how_many_are_left(phone, browser):
     page = browser.get(page.href("Use a recovery code"))
     assert "inputmode" not in page.all("input", name="code")[0].attrs
     browser.send("/login/second?with=recovery", code=phone.codes[0].lower())
-    assert browser.location == "/" and "9 recovery codes are left" in browser.get("/me").text
+    assert browser.location == "/" and "Recovery codes left: 9." in browser.get("/me").text
     browser.post("/logout")
     owe(browser)
     browser.get("/login/second?with=recovery")

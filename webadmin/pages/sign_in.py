@@ -75,7 +75,7 @@ def second() -> ResponseReturnValue:
                                          device=security.cookie(signed_in.DEVICE))
             response = _signed_in(account, done.going_to, done.remember)
             if not by_app:
-                forms.say(f"{recovery.left(account)} recovery codes are left.")
+                forms.say(f"Recovery codes left: {recovery.left(account)}.")
             return response
     except SignInOver as over:
         session.pop(SECOND, None)

@@ -28,6 +28,12 @@ if os.environ.get("HURRY"):
     server.SWEEP_SECONDS = connections.SILENT_SECONDS = connections.REQUEST_SECONDS = 1
 
 def app(environ, start_response):
+    if environ["PATH_INFO"] == "/refused":
+        app.asked = getattr(app, "asked", 0) + 1
+        cookie = [("Set-Cookie", "a=b")] if environ["QUERY_STRING"] == "cookie" else []
+        answer = f"refused {app.asked}".encode()
+        start_response("429 Too Many Requests", [("Content-Length", str(len(answer))), ("Retry-After", "1"), *cookie])
+        return [answer]
     time.sleep({"/slow": 1, "/slower": 2.5}.get(environ["PATH_INFO"], 0))
     answer = b"x" * 40_000_000 if environ["PATH_INFO"] == "/long" else str(os.getpid()).encode()
     start_response("200 OK", [("Content-Length", str(len(answer))), ("X-Request-Id", "request-1")])
@@ -297,3 +303,39 @@ def _closed(connection: socket.socket) -> bool:
         return False
     except ConnectionError:
         return True
+
+
+def told(connection: socket.socket, path: str, *headers: str) -> tuple[str, float]:
+    """The body of the answer to one more request over this connection, and the seconds until it came."""
+    begun = time.monotonic()
+    connection.sendall("\r\n".join([f"POST {path} HTTP/1.1", "Host: a", "Content-Length: 3", *headers, "", "abc"]).encode())
+    answer = b""
+    while not re.search(rb"\r\n\r\n[^\r]+$", answer):
+        answer += connection.recv(65536)
+    return answer.decode().partition("\r\n\r\n")[2], time.monotonic() - begun
+
+
+def test_who_is_told_to_wait_and_does_not_hears_it_again_at_once_without_work(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    with server.connect(b"") as flood, server.connect(b"") as other:
+        answers = [told(flood, "/refused") for _ in range(8)]
+        assert {answer for answer, _ in answers} == {"refused 1"} and max(seconds for _, seconds in answers) < 0.5
+        assert told(other, "/refused")[0] == "refused 2", "another connection is another client"
+        assert told(flood, "/")[0].isdigit(), "it may ask something else"
+        time.sleep(1.1)
+        assert told(flood, "/refused")[0] == "refused 3"
+    until(lambda: [line["status"] for line in server.lines()].count(429) == 10)
+
+
+def test_no_browser_hears_what_another_was_told(start: Callable[..., Server]) -> None:
+    """A proxy that nobody declared may carry two browsers over one connection."""
+    server = start(WEBADMIN_WORKERS="1")
+    with server.connect(b"") as shared:
+        assert [told(shared, "/refused", f"Cookie: form={each}")[0] for each in "abb"] == ["refused 1", "refused 2", "refused 2"]
+        assert [told(shared, "/refused?cookie")[0] for _ in range(2)] == ["refused 3", "refused 4"]
+
+
+def test_behind_a_declared_proxy_nobody_pays_for_another(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_WORKERS="1", WEBADMIN_PROXIES="1")
+    with server.connect(b"") as shared:
+        assert [told(shared, "/refused")[0] for _ in range(3)] == ["refused 1", "refused 2", "refused 3"]

@@ -35,6 +35,7 @@ class Console:
 
     def __init__(self, folder: Path, **environment: str):
         self.folder, self.port = folder, free_port()
+        self.words = [sys.executable, str(ROOT / "run.py")]
         self.log = folder.parent / f"{folder.name}.log"
         self.environment = {**ENVIRONMENT, "WEBADMIN_DATA": str(folder), "WEBADMIN_PORT": str(self.port), "WEBADMIN_WORKERS": "2",
                             "WEBADMIN_TESTING": "1", "WEBADMIN_BCRYPT_COST": "4", "WEBADMIN_ADMIN_USERNAME": NAME,
@@ -60,7 +61,7 @@ class Console:
         """Start it, and wait until /healthz answers so. Returns the seconds that took."""
         begun = time.monotonic()
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, str(ROOT / "run.py")], env=self.environment, stdout=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.words, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL,
                                             stderr=log, start_new_session=True)
         while time.monotonic() - begun < 30:
             with contextlib.suppress(OSError, http.client.HTTPException):

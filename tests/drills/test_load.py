@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import sqlite3
 import subprocess
@@ -39,8 +40,7 @@ waits = []
 knockers = [threading.Thread(target=knock, args=(number,)) for number in range(50)]
 [each.start() for each in knockers]
 [each.join() for each in knockers]
-waits.sort()
-print(json.dumps([{str(key): value for key, value in told.items()}, waits[len(waits) // 2] if waits else 0]))
+print(json.dumps([{str(key): value for key, value in told.items()}, waits]))
 """
 
 
@@ -92,10 +92,10 @@ def test_a_flood_of_wrong_passwords_leaves_the_pages_usable(real: tuple[Console,
         good.start()
         flooded = pages(console.port, cookie, SECONDS - 1)
         good.join()
-        told, _ = flood.communicate(timeout=SECONDS + 30)
+        told, refused = json.loads(flood.communicate(timeout=SECONDS + 30)[0])
     kept = (len(flooded) / max(SECONDS - 1, 1)) / (len(idle) / (SECONDS / 2))
     print(f"R10: pages idle {spread(idle)}; in the flood {spread(flooded)}; {kept:.0%} of the throughput kept; a good sign-in took "
-          f"{entered[0]:.1f} s; the flood was told {told.strip()}")
+          f"{entered[0]:.1f} s; the flood was told {told}, refusals {spread(refused)}")
     assert p99(flooded) < 3 and kept > 0.005 and entered[0] < 20      # what a machine that does much else still keeps
 
 

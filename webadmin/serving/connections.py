@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
@@ -21,15 +21,34 @@ SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at 
 MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 LONGEST_PATH = 1000            # characters in the log
 
-# Who is told to come back later is not listened to for a moment: a flood must not take the pages' share. Costs no thread.
+# A flood must not take the pages' share. Who is told to come back later and asks the same over the same connection at once gets the same
+# answer again, without a thread, and a moment later each time. A second is the shortest time that anyone is told to wait.
 TOLD_TO_WAIT = (429, 503)
-DEAF_SECONDS = 0.25
+TOLD_SECONDS = 1
+DEAF_SECONDS = 0.075
+LOOK_SECONDS = 1
 
 # A request that cannot be read never reaches the app, so its answer gets its headers here.
 PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
 
 # What follows /setup/ signs somebody in, so it is never written down.
 _secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
+
+
+class _Refusal(NamedTuple):
+    """An answer that holds for a while, for whoever asks the same: first line and cookie, so that no browser gets another one's page."""
+
+    asked: tuple[str, str]
+    answer: bytes
+    line: dict[str, Any]      # of the log
+    until: float
+
+    def holds(self, asked: tuple[str, str]) -> bool:
+        return self.asked == asked and time.monotonic() < self.until
+
+
+def _asked(request: HTTPRequestParser) -> tuple[str, str]:
+    return request.first_line, request.headers.get("COOKIE", "")
 
 
 class _Logged:
@@ -40,7 +59,9 @@ class _Logged:
     status: str
     content_length: int | None
     wrote_header: bool
+    close_on_finish: bool
     written = 0
+    refusal = b""
 
     def service(self) -> None:
         begun = time.perf_counter()
@@ -54,6 +75,8 @@ class _Logged:
 
     def write(self, data: bytes) -> None:
         self.written += len(data)
+        if int(self.status[:3]) in TOLD_TO_WAIT:
+            self.refusal += data
         super().write(data)  # type: ignore[misc]
 
     def _log(self, seconds: float) -> None:
@@ -61,12 +84,17 @@ class _Logged:
         sent = self.written if self.content_length is None else self.content_length
         environ = getattr(self, "environ", None) or {}
         headers = {name.lower(): value for name, value in self.response_headers}
+        line = {"method": method, "path": _shown(getattr(self.request, "path", "")), "status": self._outcome(),
+                "bytes": 0 if method == "HEAD" else sent, "ms": round(seconds * 1000, 1),
+                "client": environ.get("REMOTE_ADDR", self.channel.addr[0]), "request_id": headers.get("x-request-id")}
         counters.request(self._outcome(), seconds)
-        if self._outcome() in TOLD_TO_WAIT:
-            self.channel.deaf_until = time.monotonic() + DEAF_SECONDS
-        logs.write("request", method=method, path=_shown(getattr(self.request, "path", "")), status=self._outcome(),
-                   bytes=0 if method == "HEAD" else sent, ms=round(seconds * 1000, 1),
-                   client=environ.get("REMOTE_ADDR", self.channel.addr[0]), request_id=headers.get("x-request-id"))
+        logs.write("request", **line)
+        if self._outcome() in TOLD_TO_WAIT and not self.close_on_finish and "set-cookie" not in headers:
+            self.channel.refuse(_Refusal(_asked(self.request), self._head() + self.refusal, line, time.monotonic() + TOLD_SECONDS))
+
+    def _head(self) -> bytes:
+        lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in self.response_headers)]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def _outcome(self) -> int:
         """The status sent; 499, as other servers say it, for a client that was gone before there was one."""
@@ -102,11 +130,34 @@ class _Connection(HTTPChannel):
     task_class, error_task_class, parser_class = _AppTask, _ErrorTask, _Request
     begun = 0.0  # when the request that is still coming began
     deaf_until = 0.0
+    refusal: _Refusal | None = None
 
     def readable(self) -> bool:
+        return super().readable() and time.monotonic() >= self.deaf_until
+
+    def refuse(self, refusal: _Refusal) -> None:
         """Behind a proxy one connection carries many people's requests, and nobody pays for another."""
-        behind_proxy = not self.adj.clear_untrusted_proxy_headers
-        return super().readable() and (behind_proxy or time.monotonic() >= self.deaf_until)
+        if self.adj.clear_untrusted_proxy_headers:
+            self.refusal = refusal
+            self._listen_later()
+
+    def refuses_again(self) -> bool:
+        """Give the only request that waits the answer of a moment ago, if it asks the same."""
+        if self.refusal is None or self.requests[0].error or not self.refusal.holds(_asked(self.requests[0])):
+            return False
+        del self.requests[0]
+        self._listen_later()
+        with self.outbuf_lock:
+            self.outbufs[-1].append(self.refusal.answer)
+            self.current_outbuf_count += len(self.refusal.answer)
+            self.total_outbufs_len += len(self.refusal.answer)
+            self._flush_some()
+        counters.request(self.refusal.line["status"], 0)
+        logs.write("request", **{**self.refusal.line, "ms": 0})
+        return True
+
+    def _listen_later(self) -> None:
+        self.deaf_until = self.server.deaf_until = time.monotonic() + DEAF_SECONDS
 
     def received(self, data: bytes) -> bool:
         before = self.request
@@ -127,6 +178,15 @@ class _Connection(HTTPChannel):
 class Listener(TcpWSGIServer):
     channel_class = _Connection
     stopping = False
+    deaf_until = 0.0      # the last of its connections
+
+    def look_seconds(self) -> float:
+        """How long to wait for something to happen before all connections are looked at again."""
+        return LOOK_SECONDS if time.monotonic() > self.deaf_until else DEAF_SECONDS / 10
+
+    def add_task(self, connection: _Connection) -> None:
+        if self.stopping or not connection.refuses_again():
+            super().add_task(connection)
 
     def accept(self) -> Any:
         """The next connection, unless its source holds so many that it would leave none to others; behind a proxy all have one source."""

@@ -203,7 +203,7 @@ def _answer(create_app: Callable[[], App], settings: Settings, listening: socket
         return START_FAILED
     stop.wake = listener.pull_trigger
     while not stop.asked:
-        wasyncore.loop(timeout=1, use_poll=True, map=listener._map, count=1)
+        wasyncore.loop(timeout=listener.look_seconds(), use_poll=True, map=listener._map, count=1)
     listener.stop_accepting()
     last_moment = time.monotonic() + DRAIN_SECONDS
     wasyncore.loop(timeout=0, use_poll=True, map=listener._map, count=1)  # read what has arrived before asking who is busy

@@ -318,24 +318,34 @@ def told(connection: socket.socket, path: str, *headers: str) -> tuple[str, floa
 def test_who_is_told_to_wait_and_does_not_hears_it_again_at_once_without_work(start: Callable[..., Server]) -> None:
     server = start(WEBADMIN_WORKERS="1")
     with server.connect(b"") as flood, server.connect(b"") as other:
-        answers = [told(flood, "/refused") for _ in range(8)]
-        assert {answer for answer, _ in answers} == {"refused 1"} and max(seconds for _, seconds in answers) < 0.5
-        assert told(other, "/refused")[0] == "refused 2", "another connection is another client"
+        answers = [told(flood, "/refused") for _ in range(16)]
+        assert [answer for answer, _ in answers] == [f"refused {min(number, 10)}" for number in range(1, 17)]
+        assert max(seconds for _, seconds in answers) < 0.5
+        assert told(other, "/refused")[0] == "refused 11", "another connection is another client"
         assert told(flood, "/")[0].isdigit(), "it may ask something else"
+        assert told(flood, "/refused")[0] == "refused 12", "and is no flood then"
+    until(lambda: [line["status"] for line in server.lines()].count(429) == 18)
+
+
+def test_who_waits_is_heard_again(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    with server.connect(b"") as flood:
+        for _ in range(12):
+            last, _ = told(flood, "/refused")
         time.sleep(1.1)
-        assert told(flood, "/refused")[0] == "refused 3"
-    until(lambda: [line["status"] for line in server.lines()].count(429) == 10)
+        assert last == "refused 10" and told(flood, "/refused")[0] == "refused 11"
 
 
 def test_no_browser_hears_what_another_was_told(start: Callable[..., Server]) -> None:
     """A proxy that nobody declared may carry two browsers over one connection."""
     server = start(WEBADMIN_WORKERS="1")
     with server.connect(b"") as shared:
-        assert [told(shared, "/refused", f"Cookie: form={each}")[0] for each in "abb"] == ["refused 1", "refused 2", "refused 2"]
-        assert [told(shared, "/refused?cookie")[0] for _ in range(2)] == ["refused 3", "refused 4"]
+        heard = [told(shared, "/refused", f"Cookie: form={each}")[0] for each in "a" * 11 + "bb"]
+        assert heard[9:] == ["refused 10", "refused 10", "refused 11", "refused 11"]
+        assert [told(shared, "/refused?cookie")[0] for _ in range(2)] == ["refused 12", "refused 13"]
 
 
 def test_behind_a_declared_proxy_nobody_pays_for_another(start: Callable[..., Server]) -> None:
     server = start(WEBADMIN_WORKERS="1", WEBADMIN_PROXIES="1")
     with server.connect(b"") as shared:
-        assert [told(shared, "/refused")[0] for _ in range(3)] == ["refused 1", "refused 2", "refused 3"]
+        assert [told(shared, "/refused")[0] for _ in range(12)][-1] == "refused 12"

@@ -1,9 +1,15 @@
 """A clock that is set back or ahead while the server runs: nothing crashes, nothing lives for ever, nobody is locked out for long (R8)."""
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD
+from tests.drills.console import BASIC, NAME, Client, Console, must_be_whole, rows, signed_in
 from webadmin import keeper
 from webadmin.accounts import expiry, sessions, signin, throttle, tokens, users, verification
 from webadmin.accounts.errors import TooManyAttempts, WrongCredentials
@@ -54,3 +60,71 @@ def test_the_work_by_the_clock_goes_on(ada, settings, clock, jump):
     clock(days=jump)
     assert keeper.run_due(settings) == ["expiry", "log head"]
     assert expiry.remove_old(log_days=1) in ({}, {"log entries": 1}) and verification.verify().trouble == ""
+
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
+class Wrong:
+    """A server whose machine's own clock is moved while it runs."""
+
+    def __init__(self, console: Console, file: Path):
+        self.console, self.file = console, file
+
+    def move(self, days: int) -> None:
+        self.file.write_text(f"{days:+d}d")
+
+    def told(self, method: str, path: str, body: object = None, **headers: str) -> int:
+        """Over a connection of its own: those that are idle look so for 400 days, and are closed."""
+        with contextlib.closing(Client(self.console.port, 20)) as client:
+            status, self.answer = client.send(method, path, body, **headers)
+            self.headers = client.headers
+        assert status < 500, (method, path, self.answer)
+        return status
+
+    def new_cookie(self) -> dict[str, str]:
+        with contextlib.closing(Client(self.console.port, 20)) as client:
+            return signed_in(client)
+
+    def new_bearer(self) -> dict[str, str]:
+        assert self.told("POST", "/api/v1/login", {"login": NAME, "password": PASSWORD}) == 200
+        return {"Authorization": f"Bearer {json.loads(self.answer)['access_token']}"}
+
+    def sign_in_made(self, password: str) -> int:
+        return self.told("POST", "/api/v1/login", {"login": "made", "password": password})
+
+    def may_read(self, sign: dict[str, str]) -> bool:
+        return self.told("GET", "/users" if "Cookie" in sign else "/api/v1/users", **sign) == 200
+
+
+@pytest.fixture
+def wrong(tmp_path: Path):
+    if LIBRARY is None:
+        (pytest.fail if os.environ.get("WEBADMIN_TEST_ALL") else pytest.skip)("libfaketime is not installed (Debian's package faketime)")
+    (tmp_path / "offset").write_text("+0d")
+    moved = Console(tmp_path / "data", LD_PRELOAD=str(LIBRARY), FAKETIME_TIMESTAMP_FILE=str(tmp_path / "offset"), FAKETIME_NO_CACHE="1",
+                    FAKETIME_DONT_FAKE_MONOTONIC="1")
+    with moved:
+        yield Wrong(moved, tmp_path / "offset")
+
+
+def test_the_clock_of_the_machine_jumps_under_a_server(wrong: Wrong, jump: int) -> None:
+    before = [wrong.new_cookie(), wrong.new_bearer()]
+    assert all(map(wrong.may_read, before))
+    wrong.move(jump)
+    meanwhile = [wrong.new_cookie(), wrong.new_bearer()]
+    assert all(map(wrong.may_read, meanwhile)) and not (jump > 0 and any(map(wrong.may_read, before)))
+    assert wrong.told("POST", "/api/v2/users/made", {"password": "made and a long tail"}, Authorization=BASIC) == 200
+    assert [wrong.sign_in_made("a wrong password") for _ in range(11)] == [401] * 10 + [429]
+    assert int(wrong.headers["Retry-After"]) <= 900
+    wrong.move(0)
+    assert wrong.may_read(wrong.new_cookie()) and wrong.may_read(wrong.new_bearer())
+    assert wrong.sign_in_made("made and a long tail") in (200, 429)
+    wrong.move(max(jump, 0) + 31)
+    assert not any(map(wrong.may_read, before + meanwhile)) and wrong.sign_in_made("made and a long tail") == 200
+    log = [json.loads(line) for line in wrong.console.log.read_text().splitlines() if line.startswith("{")]
+    assert not [line for line in log if line["event"] in ("error", "warning") or line.get("status") == 500]
+    assert wrong.console.command("verify-log").returncode == 0
+    order = [number for (number,) in rows(wrong.console.database, "SELECT id FROM change ORDER BY rowid")]
+    assert order == [*range(1, len(order) + 1)]
+    must_be_whole(wrong.console.database)

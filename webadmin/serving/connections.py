@@ -21,10 +21,10 @@ SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at 
 MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 LONGEST_PATH = 1000            # characters in the log
 
-# A flood must not take the pages' share. Who is told to come back later and asks the same over the same connection at once gets the same
+# A flood must not take the pages' share. Who is told over and over to come back later, and asks on over the same connection, gets the same
 # answer again, without a thread, and a moment later each time. A second is the shortest time that anyone is told to wait.
 TOLD_TO_WAIT = (429, 503)
-TOLD_SECONDS = 1
+TOLD_OFTEN, TOLD_SECONDS = 10, 1
 DEAF_SECONDS = 0.075
 LOOK_SECONDS = 1
 
@@ -43,8 +43,11 @@ class _Refusal(NamedTuple):
     line: dict[str, Any]      # of the log
     until: float
 
-    def holds(self, asked: tuple[str, str]) -> bool:
-        return self.asked == asked and time.monotonic() < self.until
+    def is_fresh(self) -> bool:
+        return time.monotonic() < self.until
+
+
+_NONE = _Refusal(("", ""), b"", {}, 0)
 
 
 def _asked(request: HTTPRequestParser) -> tuple[str, str]:
@@ -89,7 +92,9 @@ class _Logged:
                 "client": environ.get("REMOTE_ADDR", self.channel.addr[0]), "request_id": headers.get("x-request-id")}
         counters.request(self._outcome(), seconds)
         logs.write("request", **line)
-        if self._outcome() in TOLD_TO_WAIT and not self.close_on_finish and "set-cookie" not in headers:
+        if self._outcome() not in TOLD_TO_WAIT:
+            self.channel.refusals = 0
+        elif not self.close_on_finish and "set-cookie" not in headers:
             self.channel.refuse(_Refusal(_asked(self.request), self._head() + self.refusal, line, time.monotonic() + TOLD_SECONDS))
 
     def _head(self) -> bytes:
@@ -130,7 +135,7 @@ class _Connection(HTTPChannel):
     task_class, error_task_class, parser_class = _AppTask, _ErrorTask, _Request
     begun = 0.0  # when the request that is still coming began
     deaf_until = 0.0
-    refusal: _Refusal | None = None
+    refusals, refusal = 0, _NONE      # in a row; the last one
 
     def readable(self) -> bool:
         return super().readable() and time.monotonic() >= self.deaf_until
@@ -138,12 +143,15 @@ class _Connection(HTTPChannel):
     def refuse(self, refusal: _Refusal) -> None:
         """Behind a proxy one connection carries many people's requests, and nobody pays for another."""
         if self.adj.clear_untrusted_proxy_headers:
+            goes_on = time.monotonic() < self.refusal.until + TOLD_SECONDS
+            self.refusals = self.refusals + 1 if goes_on else 1
             self.refusal = refusal
             self._listen_later()
 
     def refuses_again(self) -> bool:
-        """Give the only request that waits the answer of a moment ago, if it asks the same."""
-        if self.refusal is None or self.requests[0].error or not self.refusal.holds(_asked(self.requests[0])):
+        """Give the only request that waits the answer of a moment ago, if its connection asks the same all the time."""
+        often = self.refusals >= TOLD_OFTEN and self.refusal.is_fresh()
+        if not often or self.requests[0].error or self.refusal.asked != _asked(self.requests[0]):
             return False
         del self.requests[0]
         self._listen_later()

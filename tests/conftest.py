@@ -211,13 +211,14 @@ def _new_database(engine: str, worker: str) -> str:
     if engine == "postgresql":
         import psycopg
         connection: Any = psycopg.connect(**where, dbname="postgres", autocommit=True)
-        drop, make = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"'
+        statements = [f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"',
+                      f'ALTER DATABASE "{name}" SET synchronous_commit = off']      # no test here pulls the plug
     else:
         import pymysql
         connection = pymysql.connect(**where)
-        drop, make = f"DROP DATABASE IF EXISTS `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4"
+        statements = [f"DROP DATABASE IF EXISTS `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4"]
     cursor = connection.cursor()
-    for statement in (drop, make):
+    for statement in statements:
         cursor.execute(statement)
     connection.close()
     return url

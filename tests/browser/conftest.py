@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
 
     from tests.browser.console import Console, Office
-    from tests.browser.person import Person, Way
+    from tests.browser.person import Contexts, Person, Way
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -59,6 +59,13 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
     yield browser
     browser.close()
+
+
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> Contexts:
+    from tests.browser.person import Contexts
+
+    return Contexts(browser)
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +148,16 @@ def newcomer(office: Office) -> Callable[..., Newcomer]:
     return one
 
 
+@pytest.fixture
+def elsewhere(offices: Callable[[Console], Office], console: Console) -> Callable[[Newcomer], Office]:
+    """Somebody signs in without a browser: a session for tests that are about something else than signing in."""
+    def one(who: Newcomer) -> Office:
+        office = offices(console)
+        office.sign_in(who.username)
+        return office
+    return one
+
+
 @pytest.fixture(scope="session")
 def crowd(lively: tuple[Console, Office]) -> None:
     """Sixty accounts, so that there are pages."""
@@ -157,13 +174,13 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 @pytest.fixture
-def arrive(browser: Browser, console: Console) -> Iterator[Callable[..., Person]]:
+def arrive(contexts: Contexts, console: Console) -> Iterator[Callable[..., Person]]:
     """A person sits down at a browser of their own. When they leave, its console must be silent and no other site asked."""
     from tests.browser.person import Person
 
     with contextlib.ExitStack() as present:
         def one(*, at: Console | None = None, **options: Any) -> Person:
-            person = Person(browser, (at or console).address, **options)
+            person = Person(contexts, (at or console).address, **options)
             present.callback(person.close)
             return person
         yield one

@@ -80,6 +80,10 @@ class Office:
         assert answer.ok, (path, answer.status, re.sub(r"(?s)^.*<main|<svg.*?</svg>", "", answer.text())[:2000])
         return urlsplit(answer.url).path
 
+    def led_to(self, path: str) -> str:
+        """Where the browser ends that opens this path."""
+        return urlsplit(self.request.get(path).url).path
+
     def _read_token(self, path: str) -> None:
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.request.get(path).text())
         assert found, path

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -36,18 +37,45 @@ class Way(Enum):
     NO_SCRIPT = "no script"
 
 
+class Contexts:
+    """Browser contexts, used by one person after another: what one leaves behind is cleared, what is merely warm stays."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.idle: list[tuple[dict[str, Any], BrowserContext]] = []
+
+    def take(self, storage_state: Any = None, **options: Any) -> BrowserContext:
+        """One with these options that nobody uses, with the cookies of `storage_state` and no others."""
+        context = next((each for given, each in self.idle if given == options), None)
+        if context is None:
+            context = self.browser.new_context(**options)
+            context.set_default_timeout(5000)
+            context.add_init_script(VIOLATIONS)
+        self.idle = [(given, each) for given, each in self.idle if each is not context]
+        if storage_state:
+            context.add_cookies(storage_state["cookies"])
+        return context
+
+    def give_back(self, context: BrowserContext, page: Page, address: str, **options: Any) -> None:
+        context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "all"})
+        for each in context.pages:
+            each.close()
+        context.clear_cookies()
+        context.clear_permissions()
+        self.idle.append((options, context))
+
+
 class Person:
     """Acts by visible words only. Notes in `trouble` what a browser's console, or a request elsewhere, would give away."""
 
-    def __init__(self, browser: Browser, address: str, way: Way = Way.MOUSE, **options: Any) -> None:
-        self.address, self.way = address, way
+    def __init__(self, contexts: Contexts, address: str, way: Way = Way.MOUSE, storage_state: Any = None, **options: Any) -> None:
+        self.contexts, self.address, self.way = contexts, address, way
         self.steps = 0
         self.trouble: list[str] = []
-        self.context = browser.new_context(**{
-            "base_url": address, "java_script_enabled": way is not Way.NO_SCRIPT, "reduced_motion": "reduce",
-            "viewport": {"width": 1280, "height": 800}, **options})
-        self.context.set_default_timeout(5000)
-        _watch(self.context, address, self.trouble)
+        self.options = {"base_url": address, "java_script_enabled": way is not Way.NO_SCRIPT, "reduced_motion": "reduce",
+                        "viewport": {"width": 1280, "height": 800}, **options}
+        self.context = contexts.take(storage_state, **self.options)
+        self.watched = _watch(self.context, address, self.trouble)
         self.page: Page = self.context.new_page()
 
     @property
@@ -127,7 +155,9 @@ class Person:
         self.press("Sign in")
 
     def close(self) -> None:
-        self.context.close()
+        self.contexts.give_back(self.context, self.page, self.address, **self.options)
+        for event, heard in self.watched.items():
+            self.context.remove_listener(event, heard)
         assert not self.trouble, self.trouble
 
     def follow(self, target: Locator) -> None:
@@ -140,7 +170,7 @@ class Person:
             target.click()
 
 
-def _watch(context: BrowserContext, address: str, trouble: list[str]) -> None:
+def _watch(context: BrowserContext, address: str, trouble: list[str]) -> dict[Any, Callable[[Any], None]]:
     def said(message: ConsoleMessage) -> None:
         expected = message.text.startswith("Failed to load resource") and "/static/" not in str(message.location.get("url"))
         if message.type in ("error", "warning") and not expected:
@@ -154,8 +184,8 @@ def _watch(context: BrowserContext, address: str, trouble: list[str]) -> None:
         if response.status >= 500 and response.status != 503 or response.status >= 400 and "/static/" in response.url:
             trouble.append(f"answer {response.status}: {response.url}")
 
-    context.add_init_script(VIOLATIONS)
-    context.on("console", said)
-    context.on("weberror", lambda error: trouble.append(f"script: {error.error}"))
-    context.on("request", sent)
-    context.on("response", answered)
+    heard: dict[Any, Callable[[Any], None]] = {
+        "console": said, "weberror": lambda error: trouble.append(f"script: {error.error}"), "request": sent, "response": answered}
+    for event, note in heard.items():
+        context.on(event, note)
+    return heard

@@ -6,11 +6,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Playwright, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, OPTIONS
 from tests.browser.console import PASSWORD, ROOT, Console, Office
-from tests.browser.person import Person
+from tests.browser.person import Contexts, Person
 
 FOLDER = ROOT / "docs" / "pictures"
 DAY = 24 * 3600 * 1000
@@ -51,7 +51,7 @@ def main() -> None:
         try:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
             office = _fill(console, playwright)
-            _take(console, office, browser)
+            _take(console, office, Contexts(browser))
             browser.close()
         finally:
             console.end()
@@ -112,12 +112,12 @@ def _set_clock_back(console: Console, numbers: dict[str, int]) -> None:
     store.close()
 
 
-def _take(console: Console, office: Office, browser: Browser) -> None:
+def _take(console: Console, office: Office, contexts: Contexts) -> None:
     signed_in = office.request.storage_state()
     for name, path, width, height, scheme, state in (
             ("users-light", "/users", 1440, 900, "light", signed_in), ("user-dark", "/users?q=rosa", 1440, 900, "dark", signed_in),
             ("users-narrow", "/users", 360, 720, "light", signed_in), ("sign-in-light", "/login", 1440, 900, "light", None)):
-        person = Person(browser, console.address, viewport={"width": width, "height": height}, color_scheme=scheme, storage_state=state)
+        person = Person(contexts, console.address, viewport={"width": width, "height": height}, color_scheme=scheme, storage_state=state)
         person.open(path)
         if name == "user-dark":
             person.press("Rosa Schreiber")

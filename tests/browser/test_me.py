@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Newcomer
-from tests.browser.console import PASSWORD
+from tests.browser.console import PASSWORD, Office
 from tests.browser.person import Person, Way
 
 OTHER = "a longer walk after supper"
@@ -19,20 +19,19 @@ def bob(newcomer: Callable[..., Newcomer]) -> Newcomer:
 
 
 @pytest.fixture
-def person(arrive: Callable[..., Person], bob: Newcomer, way: Way) -> Person:
+def person(arrive: Callable[..., Person], bob: Newcomer, elsewhere: Callable[[Newcomer], Office], way: Way) -> Person:
     """Bob, signed in, three ways."""
-    person = arrive(way=way)
-    person.sign_in(bob.username, PASSWORD)
+    person = arrive(way=way, storage_state=elsewhere(bob).request.storage_state())
+    person.open("/me")
     expect(person.page.get_by_role("heading", level=1, name="My account")).to_be_visible()
     return person
 
 
 @pytest.fixture
-def elsewhere(arrive: Callable[..., Person], bob: Newcomer) -> Person:
-    """Bob's other browser."""
-    other = arrive()
-    other.sign_in(bob.username, PASSWORD)
-    expect(other.page.get_by_role("heading", level=1, name="My account")).to_be_visible()
+def other(bob: Newcomer, elsewhere: Callable[[Newcomer], Office]) -> Office:
+    """Bob, signed in elsewhere."""
+    other = elsewhere(bob)
+    assert other.led_to("/me") == "/me"
     return other
 
 
@@ -44,17 +43,18 @@ def test_own_profile_is_saved(person: Person) -> None:
     expect(person.page.get_by_role("region", name="History")).to_contain_text("Roberta")
 
 
-def test_changed_password_ends_the_other_sessions(person: Person, elsewhere: Person, bob: Newcomer) -> None:
+def test_changed_password_ends_the_other_sessions(person: Person, other: Office, bob: Newcomer) -> None:
     person.press("Change password", inside=person.page.get_by_role("main"))
     person.write("Current password", PASSWORD)
     person.write("New password", OTHER)
     person.write("Repeat it", OTHER)
     person.press("Change password", inside=person.page.get_by_role("main"))
     person.told("Your password is changed.")
-    elsewhere.open("/me")
-    expect(elsewhere.page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
-    elsewhere.sign_in(bob.username, PASSWORD)
-    elsewhere.told("The name or the password is wrong.")
+    assert other.led_to("/me") == "/login"
+    person.press("Sign out")
+    person.told("You are signed out.")
+    person.sign_in(bob.username, PASSWORD)
+    person.told("The name or the password is wrong.")
 
 
 def test_wrong_current_password_changes_nothing(person: Person) -> None:
@@ -71,24 +71,21 @@ def test_wrong_current_password_changes_nothing(person: Person) -> None:
     expect(person.page.get_by_text("This is not your current password.").first).to_be_visible()
 
 
-def test_session_elsewhere_can_be_ended(person: Person, elsewhere: Person) -> None:
+def test_session_elsewhere_can_be_ended(person: Person, other: Office) -> None:
     person.page.reload()
     sessions = person.page.get_by_role("region", name="Sessions").get_by_role("listitem")
     expect(sessions).to_have_count(2)
-    other = sessions.filter(has_not_text="This one")
-    person.follow(other.get_by_role("button"))
+    person.follow(sessions.filter(has_not_text="This one").get_by_role("button"))
     person.told("Ended that session.")
     expect(sessions).to_have_count(1)
-    elsewhere.open("/me")
-    expect(elsewhere.page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+    assert other.led_to("/me") == "/login"
 
 
-def test_all_other_sessions_can_be_ended_at_once(person: Person, elsewhere: Person) -> None:
+def test_all_other_sessions_can_be_ended_at_once(person: Person, other: Office) -> None:
     person.page.reload()
     person.press("End all others")
     person.told("Ended every other session.")
-    elsewhere.open("/me")
-    expect(elsewhere.page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+    assert other.led_to("/me") == "/login"
     person.open("/me")
     expect(person.page.get_by_role("heading", level=1, name="My account")).to_be_visible()
 

@@ -117,10 +117,10 @@ def test_deleted_account_can_be_deleted_for_good(ada: Person, office: Office, ne
     expect(ada.page.get_by_role("heading", level=1)).to_have_text("Nothing is here")
 
 
-def test_disabled_account_is_out_at_once_until_it_is_enabled(ada: Person, arrive: Callable[..., Person],
-                                                             newcomer: Callable[..., Newcomer]) -> None:
-    bob, window = newcomer(), arrive()
-    window.sign_in(bob.username, PASSWORD)
+def test_disabled_account_is_out_at_once_until_it_is_enabled(ada: Person, arrive: Callable[..., Person], newcomer: Callable[..., Newcomer],
+                                                             elsewhere: Callable[[Newcomer], Office]) -> None:
+    bob = newcomer()
+    window = arrive(storage_state=elsewhere(bob).request.storage_state())
     ada.open(f"/users/{bob.number}")
     ada.press("Disable")
     ada.told("Disabled the account")
@@ -139,12 +139,10 @@ def test_asking_for_a_new_password_is_said_on_the_page(ada: Person, newcomer: Ca
     expect(ada.page.get_by_role("button", name="Ask for a new password")).to_have_count(0)
 
 
-def test_change_that_matters_asks_who_it_is_after_a_while(arrive: Callable[..., Person], console: Console,
-                                                          newcomer: Callable[..., Newcomer], way: Way) -> None:
+def test_change_that_matters_asks_who_it_is_after_a_while(arrive: Callable[..., Person], console: Console, newcomer: Callable[..., Newcomer],
+                                                          elsewhere: Callable[[Newcomer], Office], way: Way) -> None:
     bob, carol = newcomer(), newcomer("Carol", role="2")
-    person = arrive(way=way)
-    person.sign_in(carol.username, PASSWORD)
-    expect(person.page.get_by_role("heading", level=1, name="Users")).to_be_visible()
+    person = arrive(way=way, storage_state=elsewhere(carol).request.storage_state())
     console.let_time_pass(person.context)
     person.open(f"/users/{bob.number}/edit")
     person.write("E-mail", f"new-{bob.email}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.conftest import Newcomer
-from tests.browser.console import PASSWORD, Console, Office
+from tests.browser.console import Console, Office
 from tests.browser.person import Person
 
 
@@ -32,9 +32,7 @@ class Visits:
         return person
 
     def bob(self, path: str, **fields: str) -> Person:
-        person = self.stranger("/login")
-        person.sign_in(self.newcomer(**fields).username, PASSWORD)
-        person.page.wait_for_url(lambda address: "/login" not in address)
+        person = self.arrive(storage_state=self._elsewhere(self.newcomer(**fields)).request.storage_state())
         person.open(path)
         return person
 
@@ -216,10 +214,12 @@ class Visits:
         bob = self.newcomer()
         self.office.do(f"/users/{bob.number}/edit", username=bob.username, email="", display_name="Roberta", role="1", version="1",
                        reason="as she asked")
-        other = self.stranger("/login")
-        other.sign_in(bob.username, PASSWORD)
-        other.page.wait_for_url("**/me")
+        self._elsewhere(bob)
         return bob
+
+    def _elsewhere(self, who: Newcomer) -> Office:
+        office: Office = self.request.getfixturevalue("elsewhere")(who)
+        return office
 
     def _gone(self) -> Newcomer:
         bob = self.newcomer()

@@ -99,6 +99,9 @@ class Page(HTMLParser):
             kind = box.attrs.get("type", "text")
             if "name" in box.attrs and (kind not in ("checkbox", "radio") or "checked" in box.attrs):
                 sent[box.attrs["name"]] = box.attrs.get("value", "on" if kind == "checkbox" else "")
+        for box in forms[0].all("select"):
+            chosen = [each.attrs["value"] for each in box.all("option") if "selected" in each.attrs]
+            sent[box.attrs["name"]] = chosen[0] if chosen else ""
         return sent
 
     def value(self, name: str) -> str:

@@ -7,7 +7,7 @@ from webadmin import api, caller, commands, failures, health, look, pages, secur
 from webadmin.accounts import keys, passwords, policies
 from webadmin.store import database
 
-__version__ = "1.0.0"
+__version__ = settings.VERSION
 
 
 def create_app(given: settings.Settings | None = None) -> Flask:

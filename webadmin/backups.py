@@ -23,6 +23,7 @@ from webadmin.store.write_queue import BUSY_MS
 
 TOOLS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump --single-transaction"}
 AFTER = ("", "-wal", "-shm", "-journal", ".lock", ".migrating")      # what stands beside a database
+SCHEDULED = "webadmin-"      # how the names of those begin that the clock makes
 DAY_SECONDS = 24 * 3600
 SKIPPED_NUMBERS = 1 << 32      # tokens that were given after the backup carry numbers that must not be given again
 
@@ -50,12 +51,17 @@ def make(target: Path) -> None:
 def make_scheduled(folder: Path, keep_days: int) -> Path:
     """One more backup in the folder; those older than `keep_days` are removed once it is there."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = folder / f"webadmin-{stamp()}.db"
+    made = folder / f"{SCHEDULED}{stamp()}.db"
     make(made)
-    for old in folder.glob("webadmin-*.db"):
+    for old in folder.glob(f"{SCHEDULED}*.db"):
         if old != made and old.stat().st_mtime < time.time() - keep_days * DAY_SECONDS:
             old.unlink(missing_ok=True)
     return made
+
+
+def kept(folder: Path) -> list[Path]:
+    """The backups in the folder, the newest first; those that an update made too."""
+    return sorted(folder.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def restore(source: Path) -> Path | None:

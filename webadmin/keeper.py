@@ -54,6 +54,12 @@ def run_due(settings: Settings) -> list[str]:
     return [task.name for task in tasks(settings) if _is_due(task) and _claim(task) and _do(task)]
 
 
+def last(name: str) -> Job | None:
+    """When this task was done last, what came of it, and when it is due again; None: never."""
+    found: Job | None = Job.get_or_none(Job.name == name)
+    return found
+
+
 def _look_after(settings: Settings) -> None:
     waiting = threading.Event()      # as time.sleep, which fails where the clock is a made-up one
     while not waiting.wait(LOOK_SECONDS * random.uniform(0.2, 1)):

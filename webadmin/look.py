@@ -20,7 +20,7 @@ from markupsafe import Markup
 STATIC = Path(__file__).resolve().parent.parent / "static"
 STYLESHEETS = (
     "tokens", "reset", "base", "layout", "button", "field", "form", "search", "chips", "state", "menu", "table", "pager",
-    "flash", "dialog", "section", "history", "empty", "gate", "code", "contract", "factors",
+    "flash", "dialog", "section", "history", "empty", "gate", "code", "contract", "factors", "settings",
 )
 SCRIPTS = ("times", "keys", "dialogs", "search", "columns", "show-password", "copy")
 FOREVER = "public, max-age=31536000, immutable"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+VERSION = "1.0.0"
 ROOT = Path(__file__).resolve().parent.parent
 LOWEST_COST, USUAL_COST, HIGHEST_COST = 4, 12, 14
 

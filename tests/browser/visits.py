@@ -178,6 +178,22 @@ class Visits:
         person.press("Time")
         return person
 
+    def settings(self) -> Person:
+        return self.ada("/settings")
+
+    def settings_with_errors(self) -> Person:
+        person = self.ada("/settings")
+        person.write("Sessions end unused after", "0")
+        person.press("Save")
+        return person
+
+    def settings_that_take_something_away(self) -> Person:
+        person = self.ada("/settings")
+        person.page.get_by_label("Self-registration").select_option("no")
+        person.page.get_by_label("Directory for ordinary accounts").select_option("yes")
+        person.press("Save")
+        return person
+
     def account_menu(self) -> Person:
         person = self.ada("/me")
         person.press("Signed in as ada")

@@ -75,10 +75,19 @@ def page(wanted: Filter) -> Page:
 
 def history(account: Account, limit: int, *, groups: Iterable[str] = ("change",)) -> list[Entry]:
     """The newest entries about one account, with before and after."""
-    rows = list(Change.select().where(_about(account.id) & Change.group.in_(list(groups))).order_by(Change.id.desc()).limit(limit))
+    return _detailed(_about(account.id) & Change.group.in_(list(groups)), account.id, limit)
+
+
+def of_settings(limit: int) -> list[Entry]:
+    """The newest changes of the settings, with before and after."""
+    return _detailed(Change.kind == changes.Kind.SETTINGS.word, changes.NO_ACCOUNT, limit)
+
+
+def _detailed(condition: Expression, account_id: int, limit: int) -> list[Entry]:
+    rows = list(Change.select().where(condition).order_by(Change.id.desc()).limit(limit))
     entries = _entries(rows)
     found = {row.change_id: row for row in Detail.select().where(
-        (Detail.account_id == account.id) & Detail.change_id.in_([row.id for row in rows]))}
+        (Detail.account_id == account_id) & Detail.change_id.in_([row.id for row in rows]))}
     for entry in entries:
         if entry.change.id in found:
             entry.details = differences(found[entry.change.id])

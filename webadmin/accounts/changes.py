@@ -20,6 +20,7 @@ from webadmin.store import bulk, database, dialect
 LOGGED = ("username", "email", "display_name", "first_name", "last_name", "role", "active", "must_change_password",
           "expires_at", "is_chirpy_red", "deleted_at")
 SECRET = "changed"
+NO_ACCOUNT = 0      # whose details are about no account
 
 
 class Kind(Enum):
@@ -113,14 +114,14 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
 def record(kind: Kind, *, by: Actor, account: Account | None = None, before: Mapping[str, Any] | None = None,
            after: Mapping[str, Any] | None = None, reason: str = "", accounts: int = 1,
            then: Callable[[int], object] = lambda number: None) -> None:
-    """Write one entry about one account (or about none: then `accounts` counts what happened, and details are of account 0); `then`
+    """Write one entry about one account (or about none: then `accounts` counts what happened, and details are of NO_ACCOUNT); `then`
     gets its number.
 
     It is written as the last thing of the transaction, whenever it is asked for: the log's head is held by one writer at a time, and
     whoever holds it must not wait for another row.
     """
     about = account.id if account else None
-    details = [] if before is None and after is None else [(about or 0, _json(before), _json(after))]
+    details = [] if before is None and after is None else [(about or NO_ACCOUNT, _json(before), _json(after))]
 
     def write() -> None:
         number = _append(kind, by, digest(reason, details), account_id=about, reason=reason, accounts=accounts)

@@ -161,6 +161,12 @@ def text(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
+def words(name: str, value: Any) -> str:
+    """As people read it: "Open", "30 minutes"."""
+    policy = POLICIES[name]
+    return policy.choices[text(value)] if policy.choices else f"{value:,} {policy.unit}"
+
+
 def change(wanted: Mapping[str, str], *, by: Actor, seen: int | None = None) -> Policies:
     """Change the named policies, one entry of the log for all. `seen` is the version that the form showed.
 

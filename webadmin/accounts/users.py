@@ -10,7 +10,7 @@ from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid, LinkUsed, NotAllowed, NotFound, UsernameTaken
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
-from webadmin.store import database
+from webadmin.store import database, dialect
 from webadmin.store.prepared import Prepared, slot
 
 BY_EMAIL = Prepared(lambda: Account.select().where(Account.email_key == slot(0)))
@@ -185,7 +185,7 @@ def purge(account: Account, *, by: Actor) -> None:
         throttle.forgive(current)
         rows.remove(current)
         changes.record(Kind.PURGED, by=by, account=current, then=lambda number: changes.blank(current.id, number))
-    database.forget_overwritten()
+    dialect.forget_overwritten()
 
 
 def _drafted(given: Mapping[str, Any], password: str) -> Account:

@@ -11,10 +11,11 @@ from peewee import ModelSelect
 
 from webadmin.accounts import seals
 from webadmin.accounts.changes import KINDS, Kind
-from webadmin.accounts.models import Change, Detail, LogHead
-from webadmin.store import database
+from webadmin.accounts.models import LONGEST_TEXT, Change, Detail, Job, LogHead
+from webadmin.store import database, dialect
 
 PAGE = 5_000
+NOTED = "verification"      # among the jobs
 
 
 @dataclass
@@ -138,3 +139,16 @@ class _Details:
     def _page(self, condition: Any) -> list[tuple[int, int, str, str]]:
         query: ModelSelect = Detail.select(Detail.change_id, Detail.account_id, Detail.before, Detail.after).where(condition)
         return list(query.order_by(Detail.change_id, Detail.account_id).limit(PAGE).tuples())
+
+
+def note(verdict: Verdict) -> None:
+    """Remember when the log was verified, and what came of it."""
+    with database.transaction():
+        dialect.insert_once(Job.insert(name=NOTED), Job.name)
+        Job.update(ran_at=database.now(), outcome=(verdict.trouble or verdict.head)[:LONGEST_TEXT]).where(Job.name == NOTED).execute()
+
+
+def last() -> Job | None:
+    """When it was verified last, and its head then or what was wrong; None: never."""
+    found: Job | None = Job.get_or_none(Job.name == NOTED)
+    return found

@@ -10,7 +10,7 @@ from webadmin import backups
 from webadmin.accounts import verification
 from webadmin.commands import opened
 from webadmin.settings import Settings
-from webadmin.store import reserve
+from webadmin.store import database, reserve
 
 SHOWN_PURGES = 20
 
@@ -24,6 +24,9 @@ def verify_log(head: str) -> None:
         verdict = verification.verify(head)
     except ValueError as wrong:
         raise click.ClickException(str(wrong)) from None
+    if not head:
+        with database.connection():
+            verification.note(verdict)
     for purge, count in list(verdict.blanked.items())[:SHOWN_PURGES]:
         click.echo(f"{count} blanked by change {purge}")
     if verdict.trouble:

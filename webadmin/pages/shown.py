@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from webadmin.accounts import activity
+from webadmin.accounts import activity, policies
 from webadmin.accounts.models import Role
+from webadmin.accounts.policies import POLICIES
 
 FIELDS = {"username": "Username", "email": "E-mail", "display_name": "Display name", "first_name": "First name", "last_name": "Last name",
           "role": "Role", "active": "State", "must_change_password": "New password at next sign-in", "expires_at": "Account ends on",
           "is_chirpy_red": "Chirpy Red", "deleted_at": "Deleted", "password": "Password", "api_token": "API token",
-          "sessions_ended": "Sessions ended", "session": "Session",
-          "second_factor": "Second factor", "codes_left": "Recovery codes left"}
+          "sessions_ended": "Sessions ended", "session": "Session", "second_factor": "Second factor", "codes_left": "Recovery codes left",
+          **{name: policy.label for name, policy in POLICIES.items()}}
 ROLES = {Role.USER: "User", Role.ADMINISTRATOR: "Administrator"}
 DOORS = {"browser": "the console", "command line": "the command line"}
 
@@ -53,6 +54,8 @@ def value(name: str, raw: Any) -> str | None:
     """A value of the log in words; None where there is none to show."""
     if raw is None or raw == "":
         return None
+    if name in POLICIES:
+        return policies.words(name, raw)
     if name == "role":
         return ROLES[Role(raw)]
     if name == "active":

@@ -30,11 +30,10 @@ Result = TypeVar("Result")
 
 proxy: Any = peewee.DatabaseProxy()
 Unavailable = (OperationalError, InterfaceError, peewee.InternalError, peewee.DatabaseError)
-__all__ = ["IntegrityError", "ReadOnly", "Unavailable", "bind", "connection", "engine", "is_read_only", "migrate", "proxy", "snapshot",
-           "transaction"]
+__all__ = ["IntegrityError", "ReadOnly", "Unavailable", "bind", "connection", "engine", "migrate", "proxy", "transaction"]
 
 _queue: WriteQueue | None = None
-_read_only: dict[str, float] = {"at": -LOOK_SECONDS, "so": False}
+_seen: dict[str, float] = {"at": -LOOK_SECONDS, "read_only": False, "failed": False}      # the last look at it, and the last write
 
 
 def bind(url: str) -> None:
@@ -44,6 +43,7 @@ def bind(url: str) -> None:
     proxy.initialize(pool)
     path = Path(pool.database)
     _queue = WriteQueue(path.with_name(path.name + ".lock")) if engine() == "sqlite" else None
+    _seen["failed"] = False
 
 
 def engine() -> str:
@@ -103,9 +103,14 @@ class ReadOnly(OperationalError):
 
 def is_read_only() -> bool:
     """True where the store can be read and not written. Asks the file system (8 us); a server elsewhere once a second at most."""
-    if engine() != "sqlite" and time.monotonic() - _read_only["at"] < LOOK_SECONDS:
-        return bool(_read_only["so"])
+    if engine() != "sqlite" and time.monotonic() - _seen["at"] < LOOK_SECONDS:
+        return bool(_seen["read_only"])
     return _look_whether_read_only()
+
+
+def can_write() -> bool:
+    """False where the store is read-only, or refused this process's last write."""
+    return not (_seen["failed"] or is_read_only())
 
 
 @contextmanager
@@ -119,10 +124,10 @@ def _telling_read_only() -> Iterator[None]:
 
 
 def _look_whether_read_only() -> bool:
-    _read_only.update(at=time.monotonic(), so=False)      # a store that does not even answer is gone, which is another thing
+    _seen.update(at=time.monotonic(), read_only=False)      # a store that does not even answer is gone, which is another thing
     with suppress(*Unavailable), connection():
-        _read_only["so"] = pools.is_read_only(proxy.obj)
-    return bool(_read_only["so"])
+        _seen["read_only"] = pools.is_read_only(proxy.obj)
+    return bool(_seen["read_only"])
 
 
 class _This(threading.local):
@@ -141,8 +146,10 @@ def _counted() -> Iterator[None]:
         yield
     except Unavailable as wrong:
         _this.writes += not _given_up(wrong)      # a commit whose answer was lost may stand
+        _seen["failed"] = not (_given_up(wrong) or isinstance(wrong, IntegrityError))
         raise
     _this.writes += 1
+    _seen["failed"] = False
 
 
 def again(work: Callable[[], Result]) -> Result:
@@ -171,13 +178,6 @@ def at_the_end(action: Callable[[], object]) -> None:
         return
     with transaction():
         action()
-
-
-def forget_overwritten() -> None:
-    """Leave nothing of removed rows in SQLite's log of writes; where a reader holds it just now, the next checkpoint does."""
-    if engine() == "sqlite" and not proxy.obj.in_transaction():
-        with suppress(OperationalError):
-            proxy.obj.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """How the engines say the same thing differently: expressions and statements for queries that all three run."""
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import peewee
 from peewee import fn
 
-from webadmin.store.database import engine
+from webadmin.store.database import engine, proxy
 
 
 def contains(column: peewee.Field, part: str) -> peewee.Expression:
@@ -73,3 +74,10 @@ def insert_once(row: peewee.Insert, key: peewee.Field) -> None:
         row.on_conflict_ignore().execute()
     else:
         row.on_conflict(conflict_target=[key] if engine() == "postgresql" else None, update={key: key}).execute()
+
+
+def forget_overwritten() -> None:
+    """Leave nothing of removed rows in SQLite's log of writes; where a reader holds it just now, the next checkpoint does."""
+    if engine() == "sqlite" and not proxy.obj.in_transaction():
+        with suppress(peewee.OperationalError):
+            proxy.obj.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -76,6 +76,16 @@ def test_what_a_change_takes_away_is_told_before_it_is_saved(desk, bob, clock):
     assert policies.now().remember_days == 1 and sessions.resume(key) is None
 
 
+def test_whom_a_second_factor_would_be_asked_of_is_told_before_it_is_saved(desk, person):
+    for number in range(6):
+        person(f"chief{number}", role=2)
+    assert "Administrators who have none: 7 (ada, chief0, chief1, chief2, chief3 and 2 more)." in row(desk.get("/settings"), "Second factor").text
+    page = desk.fill("/settings", 200, second_factor="administrators")
+    assert "Nothing is saved yet" in page.text and "Administrators who are asked to add one: 7 (ada," in page.text and policies.stored() == {}
+    desk.send("/settings")
+    assert policies.now().second_factor == "administrators" and desk.get("/users", 303) is not None
+
+
 def test_it_asks_who_it_is_after_a_quarter_of_an_hour_and_keeps_the_form(desk, clock):
     clock(minutes=16)
     desk.fill("/settings", 403, idle_minutes="30")

@@ -164,7 +164,7 @@ def text(value: Any) -> str:
 def words(name: str, value: Any) -> str:
     """As people read it: "Open", "30 minutes"."""
     policy = POLICIES[name]
-    return policy.choices[text(value)] if policy.choices else f"{value:,} {policy.unit}"
+    return policy.choices.get(text(value), text(value)) if policy.choices else f"{value:,} {policy.unit}"
 
 
 def change(wanted: Mapping[str, str], *, by: Actor, seen: int | None = None) -> Policies:

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 from peewee import Expression, Field, fn
 
-from webadmin.accounts import directory, passwords
+from webadmin.accounts import directory, factors, passwords
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.models import Change, LogHead, Session
 from webadmin.accounts.policies import Policies
 from webadmin.store import database
 from webadmin.store.database import DAY_MS, HOUR_MS, MINUTE_MS
 
+NAMED = 5      # of those whom a change concerns
 AGES = ((2 * DAY_MS, DAY_MS, "day"), (2 * HOUR_MS, HOUR_MS, "hour"), (MINUTE_MS, MINUTE_MS, "minute"))
 
 
@@ -23,7 +24,9 @@ def losses(before: Policies, after: Policies) -> list[str]:
     ended = Session.select().where(_in_force(before) & ~_in_force(after)).count()
     cut = _older_entries(after.log_days) if after.log_days != before.log_days else 0
     found = [(ended, f"{_many(ended, 'session')} would end."), (cut, f"{_many(cut, 'entry', 'entries')} of the log would go for good."),
-             (after.directory and not before.directory, _directory(after))]
+             (after.directory and not before.directory, _directory(after)),
+             (after.second_factor != before.second_factor and after.second_factor == factors.ADMINISTRATORS
+              and factors.administrators_without()[0], _factor(after))]
     return [sentence for affected, sentence in found if affected]
 
 
@@ -59,6 +62,12 @@ def _days(rules: Policies) -> str:
     return _oldest(_in_force(rules) & Session.remember, Session.created_at, "signed in for", "longest")
 
 
+def _factor(rules: Policies) -> str:
+    count, names = factors.administrators_without(NAMED)
+    asked = "are asked to add one" if rules.second_factor == factors.ADMINISTRATORS else "have none"
+    return f"Administrators who {asked}: {_some(count)}{f' ({_listed(names, count)})' if names else ''}."
+
+
 def _common(rules: Policies) -> str:
     return f"A new password may be none of {len(passwords.common(rules.common_passwords)):,}."
 
@@ -71,7 +80,8 @@ def _log(rules: Policies) -> str:
 
 
 SENTENCES = {"registration": _registration, "registrations_an_hour": _registrations, "directory": _directory, "mask_hashes": _masks,
-             "idle_minutes": _idle, "session_hours": _hours, "remember_days": _days, "common_passwords": _common, "log_days": _log}
+             "idle_minutes": _idle, "session_hours": _hours, "remember_days": _days, "common_passwords": _common, "second_factor": _factor,
+             "log_days": _log}
 
 
 def _in_force(rules: Policies) -> Expression:
@@ -103,6 +113,10 @@ def _older_entries(days: int) -> int:
     head = LogHead.get()
     young = Change.select(Change.id).where(Change.at >= database.now() - days * DAY_MS).order_by(Change.at, Change.id).limit(1).scalar()
     return max(0, (young if young is not None else head.change_id) - head.first_id)
+
+
+def _listed(names: list[str], count: int) -> str:
+    return ", ".join(names) + (f" and {count - len(names):,} more" if count > len(names) else "")
 
 
 def _many(count: int, one: str, more: str = "") -> str:

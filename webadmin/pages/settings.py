@@ -17,7 +17,7 @@ from webadmin.pages import forms, shown, signed_in
 pages = signed_in.door("settings", "/settings")
 LATEST = 8
 PARTS = (("Who comes in", ("registration", "registrations_an_hour", "directory")),
-         ("Signing in", ("idle_minutes", "session_hours", "remember_days", "common_passwords")),
+         ("Signing in", ("idle_minutes", "session_hours", "remember_days", "second_factor", "common_passwords")),
          ("Scripts", ("mask_hashes",)), ("Forgetting", ("log_days",)), ("Backups", ("backup_hours", "backup_days")))
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import PASSWORD
-from webadmin.accounts import users
+from tests.conftest import BROWSER, PASSWORD
+from tests.phone import Phone
+from webadmin.accounts import factors, totp, users
 from webadmin.accounts.models import Account, Change, Role
 from webadmin.store import database
 
@@ -42,6 +43,17 @@ def test_a_broken_rule_is_told_in_one_sentence(run, ada, name, password, words):
     assert found.exit_code == 1 and words in found.output and "Traceback" not in found.output
     with database.connection():
         assert Account.select().count() == 1
+
+
+def test_second_factors_are_reset_from_the_command_line(run, ada):
+    nonce = totp.new_nonce()
+    with database.connection():
+        factors.add_app(ada, nonce, Phone(totp.secret(ada, nonce)).code(), by=BROWSER.as_account(ada))
+    found = run("reset-factors", "ADA@example.com")
+    assert found.exit_code == 0 and "ada signs in with the password alone now." in found.output
+    with database.connection():
+        assert not factors.of(ada).any and Change.select().order_by(Change.id.desc()).first().kind == "factors-reset"
+    assert "has no second factor" in run("reset-factors", "ada").output and "no such account" in run("reset-factors", "nobody").output
 
 
 def test_a_password_is_asked_for_twice_and_never_shown(app, run, ada):

@@ -8,6 +8,7 @@ import pytest
 from tests.browser.conftest import Newcomer
 from tests.browser.console import Console, Office
 from tests.browser.person import Person
+from tests.browser.test_second_factor import add_app
 
 
 class Visits:
@@ -167,6 +168,65 @@ class Visits:
     def me_administrator(self) -> Person:
         return self.ada("/me")
 
+    def me_with_a_second_factor(self) -> Person:
+        person = self._bob_with_an_app()
+        person.press("I have put them away")
+        return person
+
+    def authenticator(self) -> Person:
+        return self.bob("/me/authenticator")
+
+    def authenticator_with_errors(self) -> Person:
+        person = self.bob("/me/authenticator")
+        person.write("Code that the app shows now", "one two three")
+        person.press("Add this app")
+        return person
+
+    def authenticator_remove_question(self) -> Person:
+        person = self.me_with_a_second_factor()
+        person.open("/me/authenticator/remove")
+        return person
+
+    def recovery_codes(self) -> Person:
+        return self._bob_with_an_app()
+
+    def second_step(self) -> Person:
+        person = self.me_with_a_second_factor()
+        name = person.page.locator(".person .under span").first.inner_text()
+        person.press("Sign out")
+        person.told("You are signed out.")
+        person.sign_in(name, PASSWORD)
+        person.page.wait_for_url("**/login/second")
+        return person
+
+    def second_step_refused(self) -> Person:
+        person = self.second_step()
+        person.write("Code from the app", "no code")
+        person.press("Sign in")
+        return person
+
+    def second_step_by_recovery_code(self) -> Person:
+        person = self.second_step()
+        person.press("Use a recovery code")
+        return person
+
+    def confirm_by_password_or_code(self) -> Person:
+        person = self.me_with_a_second_factor()
+        self.request.getfixturevalue("console").let_time_pass(person.context)
+        person.press("Make new recovery codes")
+        return person
+
+    def user_with_a_second_factor(self) -> Person:
+        return self.ada(f"/users/{self._secured().number}")
+
+    def reset_factors_question(self) -> Person:
+        return self.ada(f"/users/{self._secured().number}/reset-factors")
+
+    def api_token(self) -> Person:
+        person = self.bob("/me")
+        person.press("Make a new API token")
+        return person
+
     def activity(self) -> Person:
         return self.ada(f"/activity?q={self._bob_with_history().username}")
 
@@ -225,6 +285,21 @@ class Visits:
 
     def not_found_by_a_stranger(self) -> Person:
         return self.stranger("/nothing-here")
+
+    def _bob_with_an_app(self) -> Person:
+        """On the page that shows the recovery codes."""
+        person = self.bob("/me/authenticator")
+        add_app(person)
+        return person
+
+    def _secured(self) -> Newcomer:
+        """Somebody else who has an app."""
+        bob, person = self.newcomer(), self.stranger("/login")
+        person.sign_in(bob.username, PASSWORD)
+        person.page.wait_for_url("**/me")
+        person.open("/me/authenticator")
+        add_app(person)
+        return bob
 
     def _bob_with_history(self) -> Newcomer:
         bob = self.newcomer()

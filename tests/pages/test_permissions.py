@@ -23,6 +23,7 @@ ADMINISTRATORS = {
     "POST /users/{account}/edit": DONE, "POST /users/{account}/disable": DONE, "POST /users/{account}/enable": DONE, "POST /users/{account}/ask-password": DONE,
     "POST /users/{account}/sessions/end": DONE, "POST /users/{account}/sessions/{session}/end": GONE, "GET /users/{account}/delete": OPEN,
     "POST /users/{account}/delete": DONE, "POST /users/{account}/restore": DONE, "GET /users/{account}/purge": GONE, "POST /users/{account}/purge": GONE,
+    "GET /users/{account}/reset-factors": GONE, "POST /users/{account}/reset-factors": GONE,
     "GET /activity": OPEN, "GET /settings": OPEN, "POST /settings": DONE}
 ROWS = {**EVERYBODY, **ACCOUNTS, **{row: (SIGN_IN, NOT_YOURS, answer) for row, answer in ADMINISTRATORS.items()}}
 NAMES = {"account_id": "account", "session_id": "session"}

@@ -217,6 +217,22 @@ def test_ones_own_api_token_is_shown_once(home, bob):
     assert tokens.read_api_token(token).account == bob and token not in home.get("/me").markup and "You have one." in home.page.text
 
 
+def test_an_administrator_sees_which_factors_there_are_and_resets_them(phone, desk, bob, app, clock):
+    signed_in = Visitor(app)
+    owe(signed_in)
+    signed_in.fill("/login/second", code=phone.code())
+    page = desk.get(f"/users/{bob.id}")
+    assert "Authenticator app" in page.text and "10 left" in page.text
+    clock(minutes=16)
+    desk.get(page.href("Reset"))
+    address = f"/users/{bob.id}/reset-factors"
+    assert desk.send(address, 403).h1 == "Confirm that it is you" and factors.of(bob).any
+    desk.send(address, confirm_password=PASSWORD)
+    assert "Reset the second factors of Bob Li" in desk.follow().text and "Second factors reset" in desk.page.text
+    assert not factors.of(bob).any and not signed_in.signed_in() and Visitor(app).sign_in("bob").signed_in()
+    desk.get(address, 404)
+
+
 def test_where_the_policy_asks_an_administrator_gets_nowhere_else_first(browser, ada, bob, app):
     policies.change({"second_factor": "administrators"}, by=COMMAND_LINE)
     browser.sign_in("ada")

@@ -1,13 +1,13 @@
-"""`flask --app webadmin setup-link`, `create-admin`: the ways in for whoever has the machine."""
+"""`flask --app webadmin setup-link`, `create-admin`, `reset-factors`: the ways in for whoever has the machine."""
 from __future__ import annotations
 
 import click
 from flask import current_app
 
 from webadmin import start
-from webadmin.accounts import users
+from webadmin.accounts import factors, users
 from webadmin.accounts.changes import COMMAND_LINE
-from webadmin.accounts.errors import AccountError
+from webadmin.accounts.errors import AccountError, NotFound
 from webadmin.accounts.models import Role
 from webadmin.commands import opened
 from webadmin.store import database
@@ -38,4 +38,20 @@ def create_admin(username: str, email: str, password: str) -> None:
     click.echo(f"{username} is an administrator now.")
 
 
-COMMANDS = (setup_link, create_admin)
+@click.command("reset-factors")
+@click.argument("name")
+def reset_factors(name: str) -> None:
+    """Take every second factor of NAME away (username or e-mail): for an administrator who has lost them all."""
+    opened.store()
+    with database.connection():
+        account = users.named(name)
+        if account is None:
+            raise click.ClickException(NotFound.sentence)
+        try:
+            factors.reset(account, by=COMMAND_LINE)
+        except AccountError as wrong:
+            raise click.ClickException(wrong.sentence) from None
+    click.echo(f"{account.username} signs in with the password alone now. Every session of that account has ended.")
+
+
+COMMANDS = (setup_link, create_admin, reset_factors)

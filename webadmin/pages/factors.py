@@ -19,7 +19,7 @@ ISSUER = "webadmin"
 
 
 class AppForm(FlaskForm):
-    code = forms.app_code("Code that the app shows now", autofocus=True)
+    code = forms.app_code("Code that the app shows now")
 
 
 @pages.route("/authenticator", methods=["GET", "POST"])

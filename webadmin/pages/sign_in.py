@@ -83,6 +83,7 @@ def second() -> ResponseReturnValue:
         return redirect("/login", 303)
     except SignInRefused as refused:
         forms.blame(form, refused)
+        form.code.data = ""
     return render_template("sign_in/second.html", form=form, by_app=by_app), 422 if form.errors else 200
 
 

@@ -11,7 +11,7 @@ from wtforms import DateField, HiddenField, RadioField, SelectChoice
 from wtforms.validators import Optional
 
 from webadmin import caller
-from webadmin.accounts import activity, directory, sessions, users
+from webadmin.accounts import activity, directory, factors, recovery, sessions, users
 from webadmin.accounts.errors import AccountError, Conflict, Invalid, NotFound
 from webadmin.accounts.models import Account, Role
 from webadmin.pages import forms, listing, shown, signed_in
@@ -75,6 +75,7 @@ def show(account_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
     entries = activity.history(account, LATEST + 1)
     return render_template("users/user.html", account=account, sessions=_sessions(account),
+                           factors=factors.of(account), codes_left=recovery.left(account),
                            history=[shown.line(each) for each in entries[:LATEST]],
                            more_history=f"/activity?account={account.id}" if len(entries) > LATEST else None,
                            signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))])
@@ -120,6 +121,19 @@ def enable(account_id: int) -> ResponseReturnValue:
 def ask_password(account_id: int) -> ResponseReturnValue:
     account = users.ask_for_new_password(users.find(account_id), by=caller.actor())
     return _done(account, "<b>{name}</b> will be asked for a new password at the next sign-in.")
+
+
+@pages.route("/<number:account_id>/reset-factors", methods=["GET", "POST"])
+def reset_factors(account_id: int) -> ResponseReturnValue:
+    account = users.find(account_id)
+    if not factors.of(account).any:
+        raise NotFound("This account has no second factor.")
+    if request.method == "GET":
+        return render_template("users/reset_factors.html", account=account)
+    if (asked := signed_in.ask_to_confirm()) is not None:
+        return asked
+    factors.reset(account, by=caller.actor())
+    return _done(account, "Reset the second factors of <b>{name}</b> and ended the sessions.")
 
 
 @pages.post("/<number:account_id>/sessions/end")

@@ -4,20 +4,18 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import bcrypt
 import pytest
 
 from tests.conftest import PASSWORD
-from webadmin.accounts import users, verification
+from webadmin.accounts import users
 from webadmin.accounts.changes import COMMAND_LINE
-from webadmin.accounts.models import Account, Detail
+from webadmin.accounts.models import Account
 from webadmin.store import database
 
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
@@ -115,27 +113,6 @@ def test_a_store_is_copied_and_the_next_step_is_told(run, ada, bob, tmp_path):
     assert found.exit_code == 0 and "account: 2 rows, equal" in found.output and "Set WEBADMIN_DATABASE_URL" in found.output
     again = run("copy-to", url)
     assert again.exit_code == 1 and "choose an empty one" in again.output and mode(tmp_path / "copy.db") == 0o600
-
-
-@pytest.mark.parametrize("pause", [0.0, 0.15, 0.4])
-def test_an_import_that_is_killed_is_completed_by_the_next(settings, store, tmp_path, pause):
-    count = 12_000
-    file = tmp_path / "people.csv"
-    file.write_text("username,email,password_hash\n" + "".join(f"u{n},u{n}@example.com,{HASH}\n" for n in range(count)))
-    here = {**os.environ, "WEBADMIN_DATA": str(settings.data), "WEBADMIN_TESTING": "1", "WEBADMIN_BCRYPT_COST": "4"}
-    command = [sys.executable, "-m", "flask", "--app", "webadmin", "import", str(file)]
-    killed = subprocess.Popen(command, env=here, cwd=_root(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not Account.select().exists() and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(pause)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    there = Account.select().count()
-    assert there % 2000 == 0 and Detail.select().count() == there and not verification.verify().trouble
-    second = subprocess.run(command, env=here, cwd=_root(), capture_output=True, text=True)
-    assert f"{count - there:,} accounts made, 0 changed, {there:,} as they were, 0 lines rejected." in second.stdout
-    assert Account.select().count() == count == Detail.select().count() and not verification.verify().trouble
 
 
 def _root() -> Path:

@@ -28,6 +28,8 @@ if os.environ.get("HURRY"):
     server.SWEEP_SECONDS = connections.SILENT_SECONDS = connections.REQUEST_SECONDS = 1
 
 def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        open(f"{os.environ['WEBADMIN_DATA']}/{time.monotonic_ns()}.begun", "x").close()
     if environ["PATH_INFO"] == "/refused":
         app.asked = getattr(app, "asked", 0) + 1
         cookie = [("Set-Cookie", "a=b")] if environ["QUERY_STRING"] == "cookie" else []
@@ -132,10 +134,10 @@ def test_address_of_another_machine_is_refused_with_one_sentence(start: Callable
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stop_signal_finishes_what_runs_and_ends_0(server: Server, number: signal.Signals) -> None:
+def test_stop_signal_finishes_what_runs_and_ends_0(server: Server, tmp_path: Path, number: signal.Signals) -> None:
     with ThreadPoolExecutor(4) as pool:
         running = [pool.submit(server.get, "/slow") for _ in range(4)]
-        time.sleep(0.4)
+        until(lambda: len(list(tmp_path.glob("*.begun"))) == 4)
         server.process.send_signal(number)
         assert all(each.result() for each in running)
     assert server.process.wait(3) == 0
@@ -291,8 +293,7 @@ def test_one_source_does_not_take_every_connection(start: Callable[..., Server])
         stranger = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5, source_address=("127.0.0.2", 0)))
         stranger.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert stranger.recv(65536).startswith(b"HTTP/1.1 200")
-        time.sleep(0.2)
-        assert sum(_closed(each) for each in held) >= 40
+        until(lambda: sum(_closed(each) for each in held) >= 40)
 
 
 def _closed(connection: socket.socket) -> bool:

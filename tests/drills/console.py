@@ -128,6 +128,18 @@ def signed_in(client: Client) -> dict[str, str]:
     return {"Cookie": "; ".join(each.partition(";")[0] for each in client.headers.get_all("Set-Cookie") or [])}
 
 
+def followed(strace: subprocess.Popen[str], pids: list[str]) -> bool:
+    """Wait until strace follows every thread of these processes; not where it has ended instead."""
+    def not_yet() -> bool:
+        states = [path.read_text() for pid in pids for path in Path(f"/proc/{pid}/task").glob("*/status")]
+        return any(re.search(r"^TracerPid:\t0$", state, re.MULTILINE) for state in states)
+    last_moment = time.monotonic() + 20
+    while strace.poll() is None and not_yet():
+        assert time.monotonic() < last_moment, "strace never got there"
+        time.sleep(0.02)
+    return strace.poll() is None
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])

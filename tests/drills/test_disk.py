@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import unwritable
-from tests.drills.console import BASIC, NAME, PASSWORD, Client, Console, must_be_whole, rows, signed_in, times
+from tests.drills.console import BASIC, NAME, PASSWORD, Client, Console, followed, must_be_whole, rows, signed_in, times
 
 TRACE = "inject=fsync,fdatasync:error={}"
 
@@ -36,8 +36,7 @@ def failing_disk(console: Console, error: str) -> Iterator[None]:
     children = Path(f"/proc/{console.process.pid}/task/{console.process.pid}/children").read_text().split()
     words = ["strace", "-f", "-q", "-e", "trace=fsync,fdatasync", "-e", TRACE.format(error), "-o", "/dev/null"]
     with subprocess.Popen([*words, *(word for pid in children for word in ("-p", pid))], stderr=subprocess.PIPE, text=True) as strace:
-        time.sleep(0.7)
-        if strace.poll() is not None:
+        if not followed(strace, children):
             assert strace.stderr
             pytest.skip(f"strace may not look at other processes here: {strace.stderr.read()[:200]}")
         yield

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drills.console import BASIC, Client, Console, times
+from tests.drills.console import BASIC, Client, Console, followed, times
 
 CALLS = "write,pwrite64,pwritev,ftruncate,fallocate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat"
 CALL = re.compile(r"(\d+) +(\d+\.\d+) (?:<\.\.\. )?(\w+)(?: resumed>|\()(.*?)(?:\) += (-?\d+).*| <unfinished \.\.\.>)$")
@@ -85,8 +85,7 @@ def recorded(console: Console, into: Path) -> Iterator[None]:
     children = Path(f"/proc/{console.process.pid}/task/{console.process.pid}/children").read_text().split()
     words = ["strace", "-f", "-q", "-y", "-ttt", "-xx", "-s", "10000000", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(into)]
     with subprocess.Popen([*words, *(word for pid in children for word in ("-p", pid))], stderr=subprocess.PIPE, text=True) as strace:
-        time.sleep(0.7)
-        if strace.poll() is not None:
+        if not followed(strace, children):
             assert strace.stderr
             pytest.skip(f"strace may not look at other processes here: {strace.stderr.read()[:200]}")
         yield

@@ -15,6 +15,7 @@ from tests.conftest import BROWSER, PASSWORD, again
 from webadmin import backups, keeper, start
 from webadmin.accounts import keys, policies, sessions, signin, tokens, users, verification
 from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.factor_models import PendingSignIn
 from webadmin.accounts.models import Account, Change, Job, Login, Session
 from webadmin.store import database, occupied
 
@@ -80,7 +81,9 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(store, tmp_path):
 def test_restore_brings_the_accounts_back_and_signs_everybody_out(backup, restore, bob, by_ada, person, settings):
     users.update(bob, {"first_name": "Later"}, by=by_ada)
     carol = person("carol")
+    PendingSignIn.insert(digest="x", account_id=bob.id, epoch=1, remember=False, going_to="/", expires_at=database.now() + 60_000).execute()
     kept = restore(backup)
+    assert not PendingSignIn.select().exists()
     assert again(bob).first_name == "" and Account.get_or_none(Account.username == "carol") is None
     assert Session.select().count() == Login.select().count() == 0
     assert Change.select().order_by(Change.id.desc()).get().kind == "restored-backup" and verification.verify().trouble == ""

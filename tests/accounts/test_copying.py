@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, VARIABLES, _new_database
-from webadmin.accounts import copying, directory, sessions, signin, tokens, users, verification
+from tests.phone import Phone
+from webadmin.accounts import copying, directory, factors, sessions, signin, steps, tokens, totp, users, verification
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.models import Account, Change, Detail, Model
@@ -38,6 +39,10 @@ def life(store, ada, bob, carol, person) -> str:
     users.set_api_token(bob, tokens.hashed(tokens.opaque()), by=COMMAND_LINE)
     tokens.start(ada, tokens.CHIRPY, by=BROWSER, refresh="refresh me")
     signin.authenticate("ada", PASSWORD, by=BROWSER)
+    nonce = totp.new_nonce()
+    factors.add_app(bob, nonce, Phone(totp.secret(bob, nonce)).code(), by=BROWSER.as_account(bob))
+    users.enable(bob, by=COMMAND_LINE)
+    steps.begin("bob", PASSWORD, by=BROWSER)
     purged = person("purged")
     users.purge(users.delete(purged, by=COMMAND_LINE), by=COMMAND_LINE)
     return key

@@ -8,7 +8,9 @@ import pytest
 from tests import unwritable
 from tests.accounts.test_signin import attempt, fail
 from tests.conftest import BROWSER, PASSWORD, again
-from webadmin.accounts import read_only, sessions, signin, throttle, tokens, users
+from tests.phone import Phone
+from webadmin.accounts import factors, read_only, sessions, signin, steps, throttle, tokens, totp, users
+from webadmin.accounts.errors import WrongCredentials
 from webadmin.accounts.models import Change, Session, Throttle
 from webadmin.store import database
 
@@ -50,6 +52,19 @@ def test_the_right_password_opens_and_the_wrong_one_does_not(turned, bob):
         assert attempt("bob", PASSWORD) == "in" and attempt("bob").startswith("Wrong") and attempt("nobody").startswith("Wrong")
         assert signin.basic("bob", PASSWORD, by=BROWSER).id == bob.id
     assert (Change.select().count(), Throttle.select().count(), again(bob).last_signed_in_at) == (before, 0, 0)
+
+
+def test_a_second_factor_cannot_be_marked_as_used_and_so_opens_nothing(turned, bob):
+    nonce = totp.new_nonce()
+    phone = Phone(totp.secret(bob, nonce))
+    factors.add_app(bob, nonce, phone.code(), by=BROWSER.as_account(bob))
+    with turned():
+        with pytest.raises(database.ReadOnly):
+            steps.begin("bob", PASSWORD, by=BROWSER)
+        for typed in (PASSWORD, f"{PASSWORD}{phone.code(1)}"):
+            with pytest.raises(WrongCredentials):
+                signin.authenticate("bob", typed, by=BROWSER)
+    assert signin.authenticate("bob", f"{PASSWORD}{phone.code(1)}", by=BROWSER).id == bob.id
 
 
 def test_guessing_waits_as_ever(turned):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.conftest import Newcomer
-from tests.browser.console import Console, Office
+from tests.browser.console import PASSWORD, Console, Office
 from tests.browser.person import Person
 from tests.browser.test_second_factor import add_app
 

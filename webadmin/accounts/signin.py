@@ -59,7 +59,10 @@ def basic(name: str, password: str, *, by: Actor) -> Account:
 
 def _at_once(known: Account | None, name: str, password: str, second: Second, by: Actor, device: str = "") -> Account:
     account, attempt = prove(known, name, password, by=by, device=device)
-    admit(account, attempt, second if factors.of(account).any or factors.must_have(account) else None, by=by)
+    try:
+        admit(account, attempt, second if factors.of(account).any or factors.must_have(account) else None, by=by)
+    except database.ReadOnly:      # the code cannot be looked at, and nobody is told that the password was right
+        _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
     return account
 
 

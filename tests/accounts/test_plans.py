@@ -12,7 +12,22 @@ from typing import Any
 import pytest
 
 from webadmin import keeper
-from webadmin.accounts import activity, changes, directory, expiry, fields, links, rows, search, sessions, signin, throttle, tokens, users, walks
+from webadmin.accounts import (
+    activity,
+    changes,
+    directory,
+    expiry,
+    fields,
+    links,
+    rows,
+    search,
+    sessions,
+    signin,
+    throttle,
+    tokens,
+    users,
+    walks,
+)
 from webadmin.accounts.changes import Actor
 from webadmin.accounts.directory import Place, View
 from webadmin.accounts.errors import AccountError
@@ -72,7 +87,7 @@ def by_index(engine: str, shown: str, *, sorts: bool = False) -> bool:
         scanned = [line for line in shown.splitlines() if re.match(r"SCAN (?!leg\d|walked|some|CONSTANT ROW|\(subquery)", line) and "VIRTUAL TABLE INDEX" not in line]
         return not scanned and (sorts or "TEMP B-TREE FOR ORDER BY" not in shown)
     if engine == "postgresql":
-        return "Seq Scan" not in shown and (sorts or "Sort " not in shown)
+        return "Seq Scan" not in shown and (sorts or not re.search("(^|-> +)Sort ", shown, re.MULTILINE))
     tables = [table for table in _tables(json.loads(shown)) if not table.get("table_name", "<").startswith("<")]
     return "Impossible WHERE" in shown or all(table.get("key") for table in tables) and (sorts or "filesort" not in shown)
 
@@ -156,7 +171,7 @@ READS: dict[str, Callable[[], object]] = {
     "a sign-in": lambda: signin.authenticate("u7", "three green boats", by=ACTOR), "a registration": lambda: throttle.may_register("192.0.2.1"),
     "a link": lambda: links.look(links.SET_UP, "x"), "names that are taken": lambda: fields.must_be_free(Account(id=7, username_key="u7", email_key="e7")),
     "a job": lambda: keeper._is_due(keeper.Task("expiry", 1, str)), "expiry": lambda: expiry.remove_old(log_days=0),
-    "the log's old end": lambda: expiry._oldest(LogHead.get(), 0), "a new name": lambda: users.update(users.named("u7"), {"display_name": "new"}, by=ACTOR),
+    "the log's old end": lambda: expiry._oldest(LogHead.get(), 0), "a new name": lambda: users.update(Account.get(Account.username_key == "u7"), {"display_name": "new"}, by=ACTOR),
     "an account's history": lambda: activity.history(Account(id=7), 8), "an account's sign-ins": lambda: activity.history(Account(id=7), 8, groups=("sign-in", "refused")),
     "what the purge blanks": lambda: changes.blank(7, BIG + 1), "everyone": lambda: list(directory.everyone(Account.username)),
     "sessions for /metrics": lambda: Session.select().where(Session.expires_at > database.now()).count(),

@@ -160,8 +160,7 @@ def _on_shelf(sort: str, down: bool, shelf: int, rank: int, bounded: bool, *, wh
     place = (Value(rank, converter=False).alias("rank"), column.alias("place"), Account.id)
     query = Account.select(*place, *further).where(Account.shelf == shelf)
     if bounded:
-        here, there = Tuple(column, Account.id), Tuple(slot(0), slot(1))
-        query = query.where(here < there if down else here > there)
+        query = query.where(dialect.beyond(column, Account.id, (slot(0), slot(1)), down))
     if where is not None:
         query = query.where(where)
     return query.order_by(*((column.desc(), Account.id.desc()) if down else (column, Account.id)))

@@ -81,3 +81,14 @@ def forget_overwritten() -> None:
     if engine() == "sqlite" and not proxy.obj.in_transaction():
         with suppress(peewee.OperationalError):
             proxy.obj.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def beyond(column: peewee.Field, key: peewee.Field, start: tuple[Any, Any], down: bool) -> Any:
+    """The rows that follow the place `start` in the order of column and key. MariaDB finds no place in an index by a pair of values."""
+    value, number = start
+    if engine() != "mariadb":
+        here, there = peewee.Tuple(column, key), peewee.Tuple(value, number)
+        return here < there if down else here > there
+    if down:
+        return (column < value) | ((column == value) & (key < number))
+    return (column > value) | ((column == value) & (key > number))

@@ -27,8 +27,8 @@ bench: .venv/dev.stamp  ## measure; see benchmarks/
 drills: .venv/dev.stamp  ## kill, fill, flood, fail over and jump the clock, at full length (40 minutes); as root also small disks
 	@WEBADMIN_DRILLS=full $(BIN)/python -m pytest -s tests/drills $(ARGS)
 
-audit: .venv/dev.stamp  ## tools that no one here wrote: known holes, invented requests, HTML, the content security policy
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.audit
+audit: .venv/dev.stamp  ## tools that no one here wrote: known holes, attacks, HTML, headers; TOOLS=semgrep,wapiti chooses
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.audit $(TOOLS)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -181,6 +181,7 @@ def check(answer: TestResponse, method: str, path: str) -> None:
     assert {"Origin", "Sec-Fetch-Site"} <= set(answer.vary), where
     if method == "OPTIONS" and status == 200 or method == "TRACE":
         return
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox", where
     for line in headers.getlist("Set-Cookie"):
         _check_cookie(line, where)
         assert contract == "user_v1_cookie", where

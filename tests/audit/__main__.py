@@ -1,115 +1,49 @@
-"""`make audit`: what tools find that no one here wrote. Each looks in an environment of its own; one that could not look is a failure."""
+"""`make audit`: what tools find that no one here wrote. One that could not look is a failure; `make audit TOOLS=semgrep,wapiti` chooses."""
 from __future__ import annotations
 
-import contextlib
-import re
 import subprocess
 import sys
-import tempfile
+import time
 from collections.abc import Callable
-from html import unescape
-from pathlib import Path
 
-from tests.drills.console import ROOT, Client, Console, signed_in
-from webadmin import security
+from tests.audit import attacks, observatory, pages, sources
+from tests.audit.installed import CouldNotLook
 
-TOOLS = ROOT / ".venv" / "audit"
-FROM_PYPI = ("bandit==1.9.4", "pip-audit==2.10.1")
-FROM_NPM = ("csp_evaluator@1.1.8", "vnu-jar@26.9.27")
-EVALUATE = """
-const {CspEvaluator} = require('csp_evaluator/dist/evaluator.js'), {CspParser} = require('csp_evaluator/dist/parser.js');
-const found = new CspEvaluator(new CspParser(process.argv[1]).csp).evaluate().filter(each => each.severity <= 40);
-for (const each of found) console.log(each.directive, each.value || '', each.description);
-process.exit(found.length ? 1 : 0);
-"""
-MOST_PAGES = 60
-JUDGED = {("webadmin/settings.py", "B102"), ("webadmin/settings.py", "B104"), ("webadmin/store/bulk.py", "B608"),      # why: docs/security.md
-          ("webadmin/look.py", "B704"), ("webadmin/pages/forms.py", "B704")}
+Tool = Callable[[], list[str]]
+TOOLS: dict[str, Tool] = {
+    "bandit": sources.bandit, "semgrep": sources.semgrep, "pip-audit": sources.pip_audit, "sbom": sources.sbom,
+    "csp_evaluator": pages.csp_evaluator, "vnu": pages.html_checker, "lighthouse": pages.lighthouse, "observatory": observatory.observatory,
+    "schemathesis": attacks.schemathesis, "wapiti": attacks.wapiti, "sqlmap": attacks.sqlmap,
+}
+SHOWN = 40      # findings of a tool
 
 
-def main() -> int:
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    checks: dict[str, Callable[[], str]] = {"bandit": bandit, "pip-audit": pip_audit, "csp_evaluator": csp, "W3C HTML checker": html,
-                                            "schemathesis": schemathesis}
-    failed = 0
-    for name, check in checks.items():
-        found = _looked(check)
-        failed += bool(found)
-        print(f"{name}: {found or 'nothing found'}", flush=True)
-    return 1 if failed else 0
+def main(names: str, tools: dict[str, Tool] = TOOLS) -> int:
+    chosen = [name.strip() for name in names.split(",") if name.strip()] or list(tools)
+    if unknown := sorted(set(chosen) - set(tools)):
+        print(f"There is no tool called {', '.join(unknown)}. There are: {', '.join(tools)}", file=sys.stderr)
+        return 2
+    table = []
+    for name in chosen:
+        begun = time.monotonic()
+        table.append((name, *looked(name, tools[name]), time.monotonic() - begun))
+    print(f"\n{'tool':<15}{'seconds':>8}  result")
+    for name, result, _, seconds in table:
+        print(f"{name:<15}{seconds:>8.0f}  {result}")
+    return 0 if all(passed for _, _, passed, _ in table) else 1
 
 
-def _looked(check: Callable[[], str]) -> str:
+def looked(name: str, tool: Tool) -> tuple[str, bool]:
+    """What the table says of it, and whether it passed."""
     try:
-        return check()
-    except (OSError, subprocess.SubprocessError, AssertionError) as wrong:
-        return f"COULD NOT LOOK: {wrong}"
-
-
-def bandit() -> str:
-    form = ("-f", "custom", "--msg-template", "{relpath} {test_id} {line}: {msg}")
-    found = _said(_python_tool("bandit"), "-q", "-ll", "-r", "webadmin", "run.py", *form)
-    return "\n".join(line for line in found.splitlines() if tuple(line.split()[:2]) not in JUDGED)
-
-
-def pip_audit() -> str:
-    """--strict: what could not be looked up counts as found."""
-    return _said(_python_tool("pip-audit"), "--strict", "--disable-pip", "--require-hashes", "-r", "requirements.lock")
-
-
-def csp() -> str:
-    return _said("node", "-e", EVALUATE, security.POLICY, folder=_npm())
-
-
-def html() -> str:
-    """Every page that a crawl from the first one finds, as an administrator sees it."""
-    with tempfile.TemporaryDirectory() as place:
-        for number, page in enumerate(_pages(Path(place) / "data")):
-            (Path(place) / f"{number}.html").write_bytes(page)
-        jar = _npm() / "node_modules/vnu-jar/build/dist/vnu.jar"
-        return _said("java", "-jar", str(jar), "--errors-only", *map(str, sorted(Path(place).glob("*.html"))))
-
-
-def schemathesis() -> str:
-    return _said(sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "tests/api/test_schemathesis.py")
-
-
-def _pages(folder: Path) -> list[bytes]:
-    with Console(folder) as console, contextlib.closing(Client(console.port)) as client:
-        cookie, waiting = signed_in(client), ["/users", "/login"]
-        found: list[bytes] = []
-        known = set(waiting)
-        while waiting and len(found) < MOST_PAGES:
-            status, page = client.send("GET", waiting.pop(0), **cookie)
-            if status != 200 or not client.headers["Content-Type"].startswith("text/html"):
-                continue
-            found.append(page)
-            links = {unescape(link) for link in re.findall(r'href="(/[^"#]*)"', page.decode())}
-            waiting += sorted(link for link in links - known if not link.startswith("/static"))
-            known |= links
-    assert len(found) > 5, "too few pages were found"
-    return found
-
-
-def _python_tool(name: str) -> str:
-    if not (TOOLS / "bin" / name).exists():
-        subprocess.run([sys.executable, "-m", "venv", str(TOOLS)], check=True)
-        subprocess.run([str(TOOLS / "bin/python"), "-m", "pip", "install", "--quiet", *FROM_PYPI], check=True)
-    return str(TOOLS / "bin" / name)
-
-
-def _npm() -> Path:
-    if not (TOOLS / "node_modules" / "vnu-jar").exists():
-        subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(TOOLS), *FROM_NPM], check=True,
-                       capture_output=True)
-    return TOOLS
-
-
-def _said(*words: str, folder: Path = ROOT) -> str:
-    """What a tool found; empty where it found nothing."""
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
-    return "" if done.returncode == 0 else (done.stdout + done.stderr).strip() or f"it ended with {done.returncode}"
+        found = tool()
+    except (CouldNotLook, OSError, subprocess.SubprocessError, AssertionError, ValueError, KeyError) as reason:
+        print(f"{name}: COULD NOT LOOK: {reason}", flush=True)
+        return f"COULD NOT LOOK: {str(reason).splitlines()[0] if str(reason) else type(reason).__name__}", False
+    for each in found[:SHOWN]:
+        print(f"{name}: {each}", flush=True)
+    return (f"{len(found)} FOUND", False) if found else ("nothing found", True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

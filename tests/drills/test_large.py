@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.drills.console import times
-from webadmin.accounts import activity, directory, signin, tokens, users, walks
+from webadmin.accounts import activity, changes, directory, signin, tokens, users, walks
 from webadmin.accounts.directory import Place, View
-from webadmin.accounts.models import Account, LogHead
+from webadmin.accounts.models import Account, Detail, LogHead
 from webadmin.store import database
 
 ACCOUNTS = times(6_000, 100_000)
@@ -116,6 +116,15 @@ def test_a_look_up_reads_what_it_gives(large: Any) -> None:
         "token": lambda: signin.may_sign_in(account) and tokens.BY_API_TOKEN.first("x"), "administrator": users.administrator_exists}
     for name, act in acts.items():
         assert read(large.engine, act) <= 5, name
+
+
+def test_a_purge_reads_the_entries_of_one_person(large: Any) -> None:
+    account = Account.select().order_by(Account.id).offset(7).get()
+    entries = Detail.select().where(Detail.account_id == account.id).count()
+    with database.transaction():
+        reads = read(large.engine, lambda: changes.blank(account.id, ACCOUNTS))
+        print(f"{large.engine}: {entries} entries blanked, {reads} rows read")
+        assert entries > 5 and reads <= 40 * entries
 
 
 def test_the_log_is_read_where_it_is_wanted(large: Any) -> None:

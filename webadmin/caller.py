@@ -7,7 +7,8 @@ from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webadmin.accounts import users
+from webadmin.accounts import ceremonies, users
+from webadmin.accounts.ceremonies import RelyingParty
 from webadmin.accounts.changes import Actor
 from webadmin.store import database
 
@@ -35,6 +36,11 @@ def actor() -> Actor:
     return Actor(door=g.get("door", "browser"), source=request.remote_addr or "", request_id=request_id(),
                  account_id=account.id if account else None, name=account.username if account else "",
                  role=account.role if account else None, session_id=session.id if session else None)
+
+
+def relying_party() -> RelyingParty | None:
+    """Where passkeys are good, asked for on the page of this request; None where they cannot be."""
+    return ceremonies.relying_party(current_app.config["SETTINGS"].url, request.host, request.scheme)
 
 
 def is_set_up() -> bool:

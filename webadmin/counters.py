@@ -13,7 +13,8 @@ from collections.abc import Iterable
 PLACES = 64      # as many as there may be processes
 BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
 STATUSES = (1, 2, 3, 4, 5)
-EVENTS = ("signed-in", "signed-out", "wrong-password", "no-second-factor", "not-admitted", "turned-away", "change")
+EVENTS = ("signed-in", "signed-out", "wrong-password", "no-second-factor", "wrong-passkey", "copied-passkey", "not-admitted", "turned-away",
+          "change")
 NAMES = ("pid", "hashing", "requests_us", *(f"status {each}" for each in STATUSES), *(f"until {each}" for each in (*BUCKETS_MS, "all")),
          *(f"event {each}" for each in EVENTS))
 

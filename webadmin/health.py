@@ -16,7 +16,8 @@ from webadmin.store import database
 pages = Blueprint("health", __name__)
 SMALLEST_ROOM = 1024 * 1024      # bytes; with less SQLite can soon write nothing
 REMEMBERED_SECONDS = 1           # who asks more often gets the same answer
-KINDS = {"signed-in": "ok", "wrong-password": "refused", "no-second-factor": "refused", "not-admitted": "refused",
+KINDS = {"signed-in": "ok", "wrong-password": "refused", "no-second-factor": "refused", "wrong-passkey": "refused",
+         "copied-passkey": "refused", "not-admitted": "refused",
          "turned-away": "turned_away"}
 
 _last: dict[str, float] = {"at": -REMEMBERED_SECONDS, "well": False}

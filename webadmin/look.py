@@ -22,7 +22,7 @@ STYLESHEETS = (
     "tokens", "reset", "base", "layout", "button", "field", "form", "search", "chips", "state", "menu", "table", "pager",
     "flash", "dialog", "section", "history", "empty", "gate", "code", "contract", "factors", "settings",
 )
-SCRIPTS = ("times", "keys", "dialogs", "search", "columns", "show-password", "copy")
+SCRIPTS = ("times", "keys", "dialogs", "search", "columns", "show-password", "copy", "passkeys")
 FOREVER = "public, max-age=31536000, immutable"
 SMALLEST_COMPRESSED_BYTES = 512
 

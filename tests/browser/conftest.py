@@ -179,8 +179,9 @@ def arrive(contexts: Contexts, console: Console) -> Iterator[Callable[..., Perso
     from tests.browser.person import Person
 
     with contextlib.ExitStack() as present:
-        def one(*, at: Console | None = None, **options: Any) -> Person:
-            person = Person(contexts, (at or console).address, **options)
+        def one(*, at: Console | None = None, by_name: bool = False, **options: Any) -> Person:
+            address = (at or console).address
+            person = Person(contexts, address.replace("127.0.0.1", "localhost") if by_name else address, **options)
             present.callback(person.close)
             return person
         yield one

@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.conftest import Newcomer
 from tests.browser.console import PASSWORD, Console, Office
+from tests.browser.finger import Finger
 from tests.browser.person import Person
 from tests.browser.test_second_factor import add_app
 
@@ -16,6 +17,8 @@ class Visits:
 
     def __init__(self, arrive: Callable[..., Person], newcomer: Callable[..., Newcomer], request: pytest.FixtureRequest) -> None:
         self.arrive, self.newcomer, self.request = arrive, newcomer, request
+        self.bobs: list[Newcomer] = []
+        self.fingers: list[Finger] = []
 
     @property
     def office(self) -> Office:
@@ -165,6 +168,50 @@ class Visits:
     def me(self) -> Person:
         return self.bob("/me")
 
+    def sign_in_with_passkeys(self) -> Person:
+        person = self.arrive(by_name=True)
+        person.open("/login")
+        return person
+
+    def me_with_passkeys(self) -> Person:
+        person = self._with_passkey()
+        person.open("/me")
+        return person
+
+    def passkey_new(self) -> Person:
+        return self._at_name("/me/passkeys/new")
+
+    def passkey_new_with_errors(self) -> Person:
+        person = self._with_passkey()
+        person.open("/me/passkeys/new")
+        self.fingers[-1].lay_down()
+        person.press("Add a passkey")      # there is one on this device
+        person.page.get_by_text("on this device already").wait_for()
+        return person
+
+    def passkey_rename(self) -> Person:
+        person = self.me_with_passkeys()
+        person.press("Rename the passkey My phone")
+        return person
+
+    def passkey_remove(self) -> Person:
+        person = self.me_with_passkeys()
+        person.press("Remove the passkey My phone")
+        return person
+
+    def second_by_passkey(self) -> Person:
+        person, bob = self._with_passkey(), self.bobs[-1]
+        person.context.clear_cookies()
+        person.sign_in(bob.username, PASSWORD)
+        person.page.wait_for_url("**/login/second")
+        return person
+
+    def confirm_by_passkey(self) -> Person:
+        person = self._with_passkey()
+        self.request.getfixturevalue("console").let_time_pass(person.context)
+        person.open("/me/passkeys/new")
+        return person
+
     def me_administrator(self) -> Person:
         return self.ada("/me")
 
@@ -300,6 +347,26 @@ class Visits:
         person.open("/me/authenticator")
         add_app(person)
         return bob
+
+    def _at_name(self, path: str) -> Person:
+        """Bob, where passkeys can be."""
+        person = self.arrive(by_name=True)
+        person.open("/login")
+        self.bobs.append(self.newcomer())
+        person.sign_in(self.bobs[-1].username, PASSWORD)
+        person.page.wait_for_url("**/me")
+        person.open(path)
+        return person
+
+    def _with_passkey(self) -> Person:
+        """And with a passkey, on a device that nobody touches from then on."""
+        person = self._at_name("/me/passkeys/new")
+        self.fingers.append(Finger(person))
+        person.write("Name", "My phone")
+        person.press("Add a passkey")
+        person.page.get_by_role("heading", name="Put these recovery codes away").wait_for()
+        self.fingers[-1].lift()
+        return person
 
     def _bob_with_history(self) -> Newcomer:
         bob = self.newcomer()

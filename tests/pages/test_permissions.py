@@ -10,7 +10,8 @@ from webadmin.accounts.models import Session
 
 OPEN, SIGN_IN, NOT_YOURS, DONE, GONE = 200, 303, 403, 303, 404
 # what anonymous, ordinary user and administrator get; a disabled or deleted account's cookie is worth what no cookie is
-EVERYBODY = {"GET /login": (OPEN, DONE, DONE), "POST /login": (422, 422, 422), "POST /theme": (DONE, DONE, DONE), "GET /login/second": (DONE, DONE, DONE), "POST /login/second": (DONE, DONE, DONE), "GET /setup/{token}": (GONE, GONE, GONE),
+EVERYBODY = {"GET /login": (OPEN, DONE, DONE), "POST /login": (422, 422, 422), "POST /theme": (DONE, DONE, DONE), "GET /login/second": (DONE, DONE, DONE), "POST /login/second": (DONE, DONE, DONE), "POST /login/passkey": (OPEN, OPEN, OPEN),
+             "POST /login/second/passkey": (GONE, GONE, GONE), "GET /setup/{token}": (GONE, GONE, GONE),
              "POST /setup/{token}": (GONE, GONE, GONE)}
 ACCOUNTS = {"GET /": (SIGN_IN, DONE, DONE), "GET /me": (SIGN_IN, OPEN, OPEN), "POST /me": (SIGN_IN, DONE, DONE), "GET /password": (SIGN_IN, OPEN, OPEN),
             "POST /password": (SIGN_IN, 422, 422), "POST /logout": (SIGN_IN, DONE, DONE), "POST /me/sessions/{session}/end": (SIGN_IN, GONE, GONE),
@@ -18,6 +19,9 @@ ACCOUNTS = {"GET /": (SIGN_IN, DONE, DONE), "GET /me": (SIGN_IN, OPEN, OPEN), "P
             "POST /me/authenticator": (SIGN_IN, OPEN, OPEN), "GET /me/authenticator/remove": (SIGN_IN, OPEN, OPEN), "POST /me/authenticator/remove": (SIGN_IN, GONE, GONE),
             "POST /me/recovery-codes": (SIGN_IN, 422, 422), "POST /me/recovery-codes/file": (SIGN_IN, 400, 400), "POST /me/token": (SIGN_IN, OPEN, OPEN),
             "GET /scripts": (SIGN_IN, OPEN, OPEN), "GET /scripts/{name}": (SIGN_IN, GONE, GONE)}
+PASSKEYS = {"GET /me/passkeys/new": (SIGN_IN, OPEN, OPEN), "POST /me/passkeys/new": (SIGN_IN, OPEN, OPEN), "POST /me/passkeys/ask": (SIGN_IN, OPEN, OPEN),
+            "POST /me/passkeys/confirm": (SIGN_IN, OPEN, OPEN), "GET /me/passkeys/{passkey}": (SIGN_IN, GONE, GONE), "POST /me/passkeys/{passkey}": (SIGN_IN, GONE, GONE),
+            "GET /me/passkeys/{passkey}/remove": (SIGN_IN, GONE, GONE), "POST /me/passkeys/{passkey}/remove": (SIGN_IN, GONE, GONE)}
 ADMINISTRATORS = {
     "GET /users": OPEN, "GET /users/new": OPEN, "POST /users/new": 422, "GET /users/{account}": OPEN, "GET /users/{account}/edit": OPEN,
     "POST /users/{account}/edit": DONE, "POST /users/{account}/disable": DONE, "POST /users/{account}/enable": DONE, "POST /users/{account}/ask-password": DONE,
@@ -25,8 +29,8 @@ ADMINISTRATORS = {
     "POST /users/{account}/delete": DONE, "POST /users/{account}/restore": DONE, "GET /users/{account}/purge": GONE, "POST /users/{account}/purge": GONE,
     "GET /users/{account}/reset-factors": GONE, "POST /users/{account}/reset-factors": GONE,
     "GET /activity": OPEN, "GET /settings": OPEN, "POST /settings": DONE}
-ROWS = {**EVERYBODY, **ACCOUNTS, **{row: (SIGN_IN, NOT_YOURS, answer) for row, answer in ADMINISTRATORS.items()}}
-NAMES = {"account_id": "account", "session_id": "session"}
+ROWS = {**EVERYBODY, **ACCOUNTS, **PASSKEYS, **{row: (SIGN_IN, NOT_YOURS, answer) for row, answer in ADMINISTRATORS.items()}}
+NAMES = {"account_id": "account", "session_id": "session", "passkey_id": "passkey"}
 
 
 def rows_of(app) -> set[str]:
@@ -62,7 +66,7 @@ def visitors(app, ada, bob, carol, person, by_ada):
 @pytest.mark.parametrize("row", sorted(ROWS))
 def test_who_gets_what(visitors, carol, row):
     method, address = row.split()
-    address = address.format(account=carol.id, session=999, token=links.make_set_up(), name="nothing")
+    address = address.format(account=carol.id, session=999, passkey=999, token=links.make_set_up(), name="nothing")
     anonymous, user, administrator = ROWS[row]
     expected = {"anonymous": anonymous, "disabled": anonymous, "deleted": anonymous, "user": user, "administrator": administrator}
     for who, visitor in visitors.items():
@@ -121,5 +125,5 @@ def test_a_get_changes_nothing(desk, bob, store):
     before = held()
     for row in ROWS:
         if row.startswith("GET"):
-            desk.client.get(row.split()[1].format(account=bob.id, session=1, token="x", name="x"))
+            desk.client.get(row.split()[1].format(account=bob.id, session=1, passkey=1, token="x", name="x"))
     assert held() == before and sessions.CONFIRMED_MINUTES == 15

@@ -37,6 +37,7 @@ class Kind(Enum):
     PURGED = "purged", "change", "Account deleted for good"
     TOKEN = "token", "change", "API token changed"
     FACTOR_ADDED = "factor-added", "change", "Second factor added"
+    FACTOR_RENAMED = "factor-renamed", "change", "Second factor renamed"
     FACTOR_REMOVED = "factor-removed", "change", "Second factor removed"
     FACTORS_RESET = "factors-reset", "change", "Second factors reset"
     CODES_MADE = "codes-made", "change", "New recovery codes made"
@@ -55,6 +56,8 @@ class Kind(Enum):
     SIGNED_OUT = "signed-out", "sign-in", "Signed out"
     WRONG_PASSWORD = "wrong-password", "refused", "Wrong name or password"
     NO_SECOND_FACTOR = "no-second-factor", "refused", "Right password, but no right second factor"
+    WRONG_PASSKEY = "wrong-passkey", "refused", "Passkey refused"
+    COPIED_PASSKEY = "copied-passkey", "refused", "Passkey refused: it counts as if there were a copy of it"
     NOT_ADMITTED = "not-admitted", "refused", "Sign-in refused: the account is disabled, deleted or over"
     TURNED_AWAY = "turned-away", "refused", "Sign-ins turned away unheard: too many attempts"
 
@@ -95,6 +98,11 @@ class Actor:
         """The account's own person or an administrator."""
         if self.account_id != account.id:
             self.must_be_administrator()
+
+    def must_be(self, account: Account) -> None:
+        """The account's own person: whoever else could add a second factor could sign in as somebody else."""
+        if self.account_id != account.id:
+            raise NotAllowed
 
 
 COMMAND_LINE = Actor(door="command line", name="the command line", system=True)

@@ -105,5 +105,11 @@ class Busy(SignInRefused):
     retry_after = 3
 
 
+class PasskeyRefused(SignInRefused):
+    """One answer for every reason: unknown, tampered with, late, sent before, of an account that may not sign in."""
+
+    sentence = "This passkey was not accepted. Try once more, or sign in another way."
+
+
 class LinkUsed(AccountError):
     sentence = "This link has been used, or its time is over."

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from peewee import BigIntegerField, BooleanField, CharField, SmallIntegerField, TextField
 
-from webadmin.accounts.models import Id, Model
+from webadmin.accounts.models import Id, Model, text
 
 
 class Authenticator(Model):
@@ -27,6 +27,23 @@ class RecoveryCode(Model):
         indexes = ((("account_id", "used_at"), False),)
 
 
+class Passkey(Model):
+    """A key pair whose private half never leaves a person's device; ids and keys as base64url."""
+
+    id = Id()
+    account_id = BigIntegerField(index=True)
+    digest = CharField(max_length=64, unique=True)      # SHA-256 of the credential id, which may be longer than an index takes
+    credential_id = TextField()
+    public_key = TextField()
+    sign_count = BigIntegerField()
+    relying_party = text()
+    name = text()
+    transports = text()
+    backed_up = BooleanField()
+    created_at = BigIntegerField()
+    last_used_at = BigIntegerField(default=0)           # 0: never
+
+
 class PendingSignIn(Model):
     """A browser whose person has given the right password and owes the second factor; only the digest of its token is kept."""
 
@@ -39,4 +56,4 @@ class PendingSignIn(Model):
     expires_at = BigIntegerField(index=True)
 
 
-OF_AN_ACCOUNT = (Authenticator, RecoveryCode, PendingSignIn)      # what goes with the account when it is deleted for good
+OF_AN_ACCOUNT = (Authenticator, Passkey, RecoveryCode, PendingSignIn)      # what goes with the account when it is deleted for good

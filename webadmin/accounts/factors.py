@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from webadmin.accounts import changes, policies, recovery, rows, sessions, totp
 from webadmin.accounts.changes import Actor, Kind
-from webadmin.accounts.errors import Invalid, NotAllowed, NotFound
-from webadmin.accounts.factor_models import OF_AN_ACCOUNT, Authenticator, RecoveryCode
+from webadmin.accounts.errors import Invalid, NotFound
+from webadmin.accounts.factor_models import OF_AN_ACCOUNT, Authenticator, Passkey, RecoveryCode
 from webadmin.accounts.models import Account
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 from webadmin.store import database
@@ -29,15 +29,18 @@ class Held:
     """The second factors of one account."""
 
     app: Authenticator | None
+    passkeys: list[Passkey]
 
     @property
     def any(self) -> bool:
-        return self.app is not None
+        return self.app is not None or bool(self.passkeys)
 
 
 def of(account: Account | None) -> Held:
-    """What the account has; an unknown one costs the same read."""
-    return Held(Authenticator.get_or_none(Authenticator.account_id == (account.id if account else 0)))
+    """What the account has; an unknown one costs the same reads."""
+    number = account.id if account else 0
+    return Held(Authenticator.get_or_none(Authenticator.account_id == number),
+                list(Passkey.select().where(Passkey.account_id == number).order_by(Passkey.id)))
 
 
 def must_have(account: Account) -> bool:
@@ -53,7 +56,8 @@ def asked_of(account: Account) -> bool:
 def administrators_without(most: int = 5) -> tuple[int, list[str]]:
     """How many active administrators have no second factor, and the names of the first few: whom the policy would ask."""
     found = Account.select(Account.username).where(
-        (Account.shelf == rows.ACTIVE_ADMINISTRATOR) & Account.id.not_in(Authenticator.select(Authenticator.account_id)))
+        (Account.shelf == rows.ACTIVE_ADMINISTRATOR) & Account.id.not_in(Authenticator.select(Authenticator.account_id))
+        & Account.id.not_in(Passkey.select(Passkey.account_id)))
     return found.count(), [each.username for each in found.order_by(Account.display_key, Account.id).limit(most)]
 
 
@@ -62,7 +66,7 @@ def add_app(account: Account, nonce: str, code: str, *, by: Actor, keep: Kept = 
 
     Returns what `added` does. Raises WrongNewCode.
     """
-    _must_be_own(account, by)
+    by.must_be(account)
     step = totp.step(account, nonce, _plain(code))
     if step is None:
         raise WrongNewCode
@@ -75,7 +79,7 @@ def add_app(account: Account, nonce: str, code: str, *, by: Actor, keep: Kept = 
 
 def remove_app(account: Account, *, by: Actor, keep: Kept = NOTHING_KEPT) -> None:
     """The app's codes open nothing any more. Raises NotFound where there is none."""
-    _must_be_own(account, by)
+    by.must_be(account)
     with database.transaction():
         current = rows.current(account)
         if not Authenticator.delete().where(Authenticator.account_id == current.id).execute():
@@ -116,7 +120,7 @@ def reset(account: Account, *, by: Actor) -> None:
 
 def new_codes(account: Account, *, by: Actor) -> list[str]:
     """New recovery codes; the older ones are dead. Raises Invalid where there is no second factor that they could stand in for."""
-    _must_be_own(account, by)
+    by.must_be(account)
     with database.transaction():
         current = rows.current(account)
         if not of(current).any:
@@ -142,12 +146,6 @@ def accept_app(account: Account, typed: str) -> bool:
 
 def _plain(typed: str) -> str:
     return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", typed))
-
-
-def _must_be_own(account: Account, by: Actor) -> None:
-    """A second factor is its person's alone: an administrator who added one could sign in as somebody else."""
-    if by.account_id != account.id:
-        raise NotAllowed
 
 
 def _note(kind: Kind, current: Account, by: Actor, keep: Kept, **what: str) -> None:

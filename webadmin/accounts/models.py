@@ -222,7 +222,7 @@ class Login(Model):
 
 
 class RevokedToken(Model):
-    """One JWT that was signed out before its time."""
+    """One JWT that was signed out, or one challenge for a passkey that was answered, before its time."""
 
     jti = CharField(max_length=32, primary_key=True)
     expires_at = BigIntegerField(index=True)

@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
@@ -77,7 +77,7 @@ def prove(known: Account | None, name: str, password: str, *, by: Actor, device:
     except (TooManyAttempts, Busy):
         if attempt:
             throttle.give_back(attempt)
-        _turn_away(by)
+        turn_away(by)
         raise
     if known is None or not right or _is_locked(attempt, known):
         _refuse(WrongCredentials, Kind.WRONG_PASSWORD, known, by)
@@ -92,7 +92,7 @@ def count(account: Account, *, by: Actor, device: str = "") -> Attempt:
     try:
         attempt = throttle.take(account, account.username, by.source, device)
     except TooManyAttempts:
-        _turn_away(by)
+        turn_away(by)
         raise
     if _is_locked(attempt, account):
         _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
@@ -189,11 +189,11 @@ def confirm_by(second: Second, account: Account, *, by: Actor, device: str = "")
     _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
 
 
-def welcome(account: Account, *, by: Actor) -> None:
-    """Note the sign-in of an account that has just proved itself."""
+def welcome(account: Account, *, by: Actor, proof: Mapping[str, str] | None = None) -> None:
+    """Note the sign-in of an account that has just proved itself, and by which `proof` where it was no password."""
     with database.transaction():
         Account.update(last_signed_in_at=database.now()).where(Account.id == account.id).execute()
-        changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account)
+        changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account, after=proof)
 
 
 def may_sign_in(account: Account) -> bool:
@@ -231,7 +231,7 @@ def _is_last_administrator(account: Account) -> bool:
     return account.is_administrator and not rows.another_administrator(account)
 
 
-def _turn_away(by: Actor) -> None:
+def turn_away(by: Actor) -> None:
     """Attempts that were not heard are written down as one entry a minute, however many there are."""
     with _turned_away_lock:
         _turned_away["count"] += 1

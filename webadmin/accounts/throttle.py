@@ -67,6 +67,16 @@ def counted(account: Account, source: str, device: str) -> Attempt:
     return Attempt(*_counters(account, account.username, source, device), locked=False)
 
 
+def take_from(source: str, account: Account | None, device: str) -> Attempt:
+    """Count one failure of the source alone, ahead of a check that nobody guesses through: no stranger can make the account wait."""
+    _, origin = _counters(account, "", source, device)
+    with database.transaction():
+        for row in _rows([origin]).values() if origin else ():
+            _count_source(row)
+            row.save()
+    return Attempt("", origin, locked=False)
+
+
 def give_back(attempt: Attempt) -> None:
     """The attempt was never heard: it counts for nobody."""
     try:

@@ -7,7 +7,7 @@ from flask_wtf import CSRFProtect
 
 from webadmin import status
 from webadmin.accounts import keys
-from webadmin.pages import activity, curl, factors, me, scripts, set_up, settings, sign_in, signed_in, users
+from webadmin.pages import activity, curl, factors, me, passkeys, scripts, set_up, settings, sign_in, signed_in, users
 
 # label, address, administrators only
 MENU = (("Users", "/users", True), ("Activity", "/activity", True), ("Settings", "/settings", True), ("My account", "/me", False),
@@ -20,7 +20,7 @@ def init(app: Flask) -> None:
     app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)      # bound to the session; security.py looks at the origin
     CSRFProtect(app)
     signed_in.init(app)
-    for module in (set_up, sign_in, users, activity, settings, me, factors, scripts):
+    for module in (set_up, sign_in, users, activity, settings, me, factors, passkeys, scripts):
         app.register_blueprint(module.pages)
     scripts.parse()
     app.before_request(signed_in.recognise)

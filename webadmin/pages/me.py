@@ -54,7 +54,7 @@ def me() -> ResponseReturnValue:
             return redirect("/me", 303)
     return render_template("me/me.html", account=account, form=form, sessions=_sessions(),
                            history=[shown.line(each) for each in activity.history(account, LATEST)],
-                           factors=factors.of(account), codes_left=recovery.left(account),
+                           factors=factors.of(account), codes_left=recovery.left(account), site=caller.relying_party(),
                            signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))]
                            ), 422 if form.errors else 200
 

@@ -13,8 +13,8 @@ from webadmin.accounts.policies import POLICIES
 FIELDS = {"username": "Username", "email": "E-mail", "display_name": "Display name", "first_name": "First name", "last_name": "Last name",
           "role": "Role", "active": "State", "must_change_password": "New password at next sign-in", "expires_at": "Account ends on",
           "is_chirpy_red": "Chirpy Red", "deleted_at": "Deleted", "password": "Password", "api_token": "API token",
-          "sessions_ended": "Sessions ended", "session": "Session", "second_factor": "Second factor", "codes_left": "Recovery codes left",
-          **{name: policy.label for name, policy in POLICIES.items()}}
+          "sessions_ended": "Sessions ended", "session": "Session", "second_factor": "Second factor", "passkey": "Passkey",
+          "codes_left": "Recovery codes left", **{name: policy.label for name, policy in POLICIES.items()}}
 ROLES = {Role.USER: "User", Role.ADMINISTRATOR: "Administrator"}
 DOORS = {"browser": "the console", "command line": "the command line"}
 

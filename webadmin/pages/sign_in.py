@@ -9,14 +9,14 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
 from webadmin import caller, security
-from webadmin.accounts import factors, recovery, sessions, steps
+from webadmin.accounts import factors, passkeys, recovery, sessions, steps
 from webadmin.accounts.errors import SignInOver, SignInRefused
+from webadmin.accounts.factor_models import Passkey, PendingSignIn
 from webadmin.accounts.models import Account
 from webadmin.pages import forms, signed_in
 
 pages = signed_in.door("sign_in")
 THEMES = ("light", "dark", "auto")
-SECOND = "second"      # where the form cookie keeps the token of a sign-in that waits for the second factor
 
 
 class SignInForm(FlaskForm):
@@ -44,52 +44,68 @@ def first_page() -> ResponseReturnValue:
 @pages.route("/login", methods=["GET", "POST"])
 @signed_in.anyone
 def login() -> ResponseReturnValue:
-    """One answer and one time for every reason to refuse. The password is never sent back."""
-    form, trouble = SignInForm(), None
+    """By name and password, or by a passkey. One answer and one time for every reason to refuse; the password is never sent back."""
+    form, trouble, site = SignInForm(), None, caller.relying_party()
     going_to = signed_in.safe_next(form.next.data or request.args.get("next", ""))
     if request.method == "GET" and current_user.is_authenticated:
         return redirect(going_to, 303)
-    if form.validate_on_submit():
-        try:
+    try:
+        if site and (answer := request.form.get("passkey")):
+            account = passkeys.sign_in(answer, site, by=caller.actor(), device=security.cookie(signed_in.DEVICE))
+            return _signed_in(account, going_to, form.remember.data)
+        if form.validate_on_submit():
             step = steps.begin(form.name.data, form.password.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE),
                                remember=form.remember.data, going_to=going_to)
-        except SignInRefused as refused:
-            trouble, g.refused = refused.sentence, refused
-        else:
             return _owe_second(step.token) if step.token else _signed_in(step.account, going_to, form.remember.data)
+    except SignInRefused as refused:
+        trouble, g.refused = refused.sentence, refused
     form.next.data = going_to if going_to != "/" else ""
-    return render_template("sign_in/login.html", form=form, trouble=trouble), 422 if form.errors else 200
+    return render_template("sign_in/login.html", form=form, trouble=trouble, by_passkey=site), 422 if form.errors else 200
 
 
 @pages.route("/login/second", methods=["GET", "POST"])
 @signed_in.anyone
 def second() -> ResponseReturnValue:
-    """The password was right; now the app's code, or with `?with=recovery` a recovery code. There is no session until then."""
+    """The password was right; now the app's code, a passkey, or with `?with=recovery` a recovery code. There is no session until then."""
+    token, site = session.get(signed_in.SECOND, ""), caller.relying_party()
+    actor, device = caller.actor(), security.cookie(signed_in.DEVICE)
     try:
-        _, account = steps.look(session.get(SECOND, ""))
-        by_app = factors.of(account).app is not None and request.args.get("with") != "recovery"
-        form = CodeForm() if by_app else RecoveryForm()
+        _, account = steps.look(token)
+        known = passkeys.good_at(site, account)
+        way = _way(account, known)
+        form = CodeForm() if way == "app" else RecoveryForm()
+        if site and (answer := request.form.get("passkey")):
+            return _second_given(*passkeys.finish(token, answer, site, by=actor, device=device))
         if form.validate_on_submit():
-            actor, typed = caller.actor(), form.code.data
-            done, account = steps.finish(session[SECOND], lambda held: factors.accept(held, typed, by=actor), by=actor,
-                                         device=security.cookie(signed_in.DEVICE))
-            response = _signed_in(account, done.going_to, done.remember)
-            if not by_app:
+            typed = form.code.data
+            response = _second_given(*steps.finish(token, lambda held: factors.accept(held, typed, by=actor), by=actor, device=device))
+            if way != "app":
                 forms.say(f"Recovery codes left: {recovery.left(account)}.")
             return response
     except SignInOver as over:
-        session.pop(SECOND, None)
+        session.pop(signed_in.SECOND, None)
         forms.warn(over.sentence)
         return redirect("/login", 303)
     except SignInRefused as refused:
         forms.blame(form, refused)
         form.code.data = ""
-    return render_template("sign_in/second.html", form=form, by_app=by_app), 422 if form.errors else 200
+    return render_template("sign_in/second.html", form=form, way=way, by_passkey=known), 422 if form.errors else 200
+
+
+def _way(account: Account, known: list[Passkey]) -> str:
+    """Which second factor the page asks for first: what the person wants, what the account has, what this address can have."""
+    if request.args.get("with") == "recovery":
+        return "recovery"
+    return "app" if factors.of(account).app else "passkey" if known else "recovery"
 
 
 def _owe_second(token: str) -> ResponseReturnValue:
-    session[SECOND] = token
+    session[signed_in.SECOND] = token
     return redirect("/login/second", 303)
+
+
+def _second_given(done: PendingSignIn, account: Account) -> ResponseReturnValue:
+    return _signed_in(account, done.going_to, done.remember)
 
 
 def _signed_in(account: Account, going_to: str, remember: bool) -> ResponseReturnValue:

@@ -15,14 +15,15 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField
 
 from webadmin import caller, failures, security
-from webadmin.accounts import factors, policies, sessions, signin, throttle
+from webadmin.accounts import factors, passkeys, policies, sessions, signin, throttle
 from webadmin.accounts.errors import SignInRefused
 from webadmin.accounts.models import Account
 from webadmin.pages import forms
 from webadmin.store import database
 
 SESSION, DEVICE = "webadmin_session", "webadmin_device"
-CONFIRMING = ("csrf_token", "confirm_password", "confirm_code")
+SECOND = "second"      # where the form cookie keeps the token of a sign-in that waits for the second factor
+CONFIRMING = ("csrf_token", "confirm_password", "confirm_code", "confirm_passkey")
 DAY_SECONDS = 24 * 3600
 DEVICE_SECONDS = 180 * DAY_SECONDS
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -132,7 +133,7 @@ def renew_session() -> None:
 def ask_to_confirm() -> str | Response | None:
     """None where the person has signed in or confirmed lately; else the page that asks, carrying the form along.
 
-    The same address gets the same form again, with `confirm_password` or `confirm_code` in it.
+    The same address gets the same form again, with `confirm_password`, `confirm_code` or `confirm_passkey` in it.
     """
     if sessions.confirmed(g.session):
         return None
@@ -148,14 +149,18 @@ def ask_to_confirm() -> str | Response | None:
     if not factors.of(g.account).app:
         del form.confirm_code
     kept = [(name, value) for name, value in request.form.items(multi=True) if name not in CONFIRMING]
-    page = render_template("sign_in/confirm.html", fields=kept, action=request.path, form=form, trouble=trouble)
+    page = render_template("sign_in/confirm.html", fields=kept, action=request.path, form=form, trouble=trouble,
+                           by_passkey=passkeys.good_at(caller.relying_party(), g.account))
     return current_app.make_response((page, status))
 
 
 def _confirm() -> None:
-    """The password or a code of the app, whichever was typed. Raises SignInRefused."""
-    code, actor, device = request.form.get("confirm_code", ""), caller.actor(), security.cookie(DEVICE)
-    if code:
+    """The password, a code of the app or a passkey, whichever was given. Raises SignInRefused."""
+    code, passkey, site = request.form.get("confirm_code", ""), request.form.get("confirm_passkey", ""), caller.relying_party()
+    actor, device = caller.actor(), security.cookie(DEVICE)
+    if passkey and site:
+        passkeys.confirm(g.account, passkey, site, by=actor, device=device)
+    elif code:
         signin.confirm_by(lambda held: factors.accept_app(held, code), g.account, by=actor, device=device)
     else:
         signin.confirm(g.account, request.form["confirm_password"], by=actor, device=device)

@@ -16,7 +16,7 @@ def create_app(given: settings.Settings | None = None) -> Flask:
     app = caller.App(__name__, template_folder=str(settings.ROOT / "templates"), static_folder=None)
     app.config["SETTINGS"] = chosen
     database.bind(chosen.database_url)
-    keys.load(chosen.keys)
+    keys.read(chosen.keys)
     policies.fix(chosen.given)
     passwords.configure(bcrypt_cost=chosen.bcrypt_cost)
     security.init(app)

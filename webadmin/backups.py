@@ -8,16 +8,17 @@ import os
 import secrets
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from playhouse.migrations import Migration
 
-from webadmin.accounts import changes, keys, seals
+from webadmin.accounts import changes, keyring, keys
 from webadmin.accounts.changes import COMMAND_LINE, Kind
 from webadmin.accounts.factor_models import PendingSignIn
-from webadmin.accounts.models import Link, LogHead, Login, Session
+from webadmin.accounts.models import Link, Login, Session
 from webadmin.store import database, occupied, sqlite_file
 from webadmin.store.write_queue import BUSY_MS
 
@@ -65,20 +66,31 @@ def kept(folder: Path) -> list[Path]:
 
 
 def restore(source: Path) -> Path | None:
-    """Put a backup in the place of the database, which is kept beside. No server may run. Raises BackupError.
+    """Put a backup in the place of the database, which is kept beside. No server may run, the keys are those of the backup, or BackupError.
 
     Every session and login of the backup ends before anybody can use it. Returns where the old database is, None where there was none.
     """
+    return _put_back(source, _no_key_is_lost)
+
+
+def restore_with_new_keys(source: Path) -> Path | None:
+    """The same, going on without keys that are lost."""
+    return _put_back(source, keyring.lost)
+
+
+def _put_back(source: Path, lost_keys: Callable[[], list[str]]) -> Path | None:
     _must_be_sqlite()
     check(source)
     place = database.sqlite_path()
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         occupied.have_alone(place)
-        _prepare(source, place.with_name(f"{place.name}.restoring"), _numbers(place))
+        _prepare(source, place.with_name(f"{place.name}.restoring"), _numbers(place), lost_keys)
         kept = _put_aside(place)
         os.replace(place.with_name(f"{place.name}.restoring"), place)
         keys.sync(place.parent)
+    except keyring.KeysLost as wrong:
+        raise BackupError(f"{wrong} A backup is put back without them by --new-keys. The database is as it was.") from None
     except occupied.Occupied:
         raise BackupError("A server or another command uses the database: end it first.") from None
     except (OSError, sqlite3.Error) as wrong:
@@ -111,13 +123,6 @@ def stamp() -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime())
 
 
-def key_is_the_same() -> bool:
-    """The log's end was signed with the key that is used here."""
-    with database.connection():
-        head = LogHead.get()
-        return seals.mark(head) == head.mark
-
-
 def _must_be_sqlite() -> None:
     if (engine := database.engine()) != "sqlite":
         raise BackupError(f"This is for SQLite. The accounts are on another engine: back it up with its own {TOOLS[engine]}.")
@@ -142,19 +147,29 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _prepare(source: Path, draft: Path, given: dict[str, int]) -> None:
+def _prepare(source: Path, draft: Path, given: dict[str, int], lost_keys: Callable[[], list[str]]) -> None:
     """The copy that will be the database: brought up to this version, with nobody signed in, and saying so in its log."""
     _remove(draft)
     _copy(source, draft)
     database.bind(_url(draft))
+    with database.connection():
+        lost = lost_keys()      # before those that are missing are made
+    keys.load(keys.folder())
     database.migrate()
     with database.connection(), database.transaction():
+        if lost:
+            keyring.renew(lost, by=COMMAND_LINE)
         ended = sum(table.delete().execute() for table in (Session, Login, Link, PendingSignIn))
         _skip_numbers(given)
         changes.record(Kind.RESTORED_BACKUP, by=COMMAND_LINE, accounts=ended)
     database.forget_connections()
     for suffix in AFTER[1:]:
         _remove_one(draft, suffix)
+
+
+def _no_key_is_lost() -> list[str]:
+    keyring.must_fit()
+    return []
 
 
 def _numbers(place: Path) -> dict[str, int]:

@@ -5,18 +5,19 @@ import os
 import secrets
 import sqlite3
 import time
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from peewee import PeeweeException
 from playhouse.migrations import MigrationError
 
 from webadmin import backups
-from webadmin.accounts import keys, links, passwords, users
+from webadmin.accounts import keyring, keys, links, passwords, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
-from webadmin.store import database, occupied, sqlite_file
+from webadmin.store import condition, database, occupied, sqlite_file
 
 CHECK_SECONDS = 0.3
 
@@ -41,17 +42,43 @@ def prepare(settings: Settings) -> str | None:
 
 def open_store(settings: Settings) -> None:
     """Keys and database, brought up to this version; every connection closed again, so that a fork may follow."""
-    try:
+    _open(settings, keyring.must_fit, keyring.remember)
+
+
+def open_with_new_keys(settings: Settings) -> list[str]:
+    """The same, going on without keys that are lost. Returns their names."""
+    lost: list[str] = []
+    _open(settings, lambda: lost.extend(keyring.lost()), lambda: keyring.renew(lost, by=COMMAND_LINE) if lost else keyring.remember())
+    return lost
+
+
+def _open(settings: Settings, look: Callable[[], object], settle: Callable[[], object]) -> None:
+    """`look` judges the keys that are there, before any is made or anything written; `settle` keeps what is known of them."""
+    with _telling_why(settings):
         _folder(settings.data)
-        keys.load(settings.keys)
+        keys.read(settings.keys)
         database.bind(settings.database_url)
         passwords.configure(bcrypt_cost=settings.bcrypt_cost)
-        if database.engine() == "sqlite":
+        is_file = database.engine() == "sqlite"
+        if is_file:
             _check_file(database.sqlite_path())
             occupied.share(database.sqlite_path())
+        _within(look)
+        keys.load(settings.keys)
+        if is_file:
             _back_up_before_change(settings)
         database.migrate()
-    except keys.KeyRefused as wrong:
+        _within(settle)
+        if is_file and not database.is_read_only():
+            _within(_check_settings)
+
+
+@contextmanager
+def _telling_why(settings: Settings) -> Iterator[None]:
+    """What goes wrong becomes a sentence; every connection is closed in the end."""
+    try:
+        yield
+    except (keys.KeyRefused, keyring.KeysLost) as wrong:
         raise StartError(str(wrong)) from None
     except occupied.Occupied:
         raise StartError("A backup is being put back into this database: start again when that is done.") from None
@@ -66,6 +93,18 @@ def open_store(settings: Settings) -> None:
     finally:
         if database.proxy.obj is not None:
             database.forget_connections()
+
+
+def _check_settings() -> None:
+    """SQLite does not say by itself that a file system knows no log of writes."""
+    for fact in condition.facts():
+        if not fact.well:
+            raise StartError(f"The database works with {fact.name} {fact.found}, and is safe with {fact.wanted}: choose another folder.")
+
+
+def _within(work: Callable[[], object]) -> None:
+    with database.connection():
+        work()
 
 
 def _back_up_before_change(settings: Settings) -> None:

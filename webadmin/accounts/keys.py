@@ -15,6 +15,7 @@ NAMES = ("cookies", "tokens", "log", "jwt", "factors")
 
 _keys: dict[str, bytes] = {}
 _jwt: dict[str, bytes] = {}
+_from = Path()
 
 
 class KeyRefused(Exception):
@@ -24,17 +25,53 @@ class KeyRefused(Exception):
 def load(folder: Path) -> None:
     """Read every key, making those that are missing. Raises KeyRefused for a short, open or trivial one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        raise KeyRefused(f"Others can open the folder {folder}: chmod 700 it.")
+    read(folder)
     for name in NAMES:
-        _keys[name] = _read(_made(folder / name))
+        _made(folder / name)
+    read(folder)
+
+
+def read(folder: Path) -> None:
+    """Read every key that is there. Raises KeyRefused."""
+    global _from
+    if folder.exists() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        raise KeyRefused(f"Others can open the folder {folder}: chmod 700 it.")
+    _from = folder
+    _keys.clear()
+    _keys.update({name: _read(folder / name) for name in NAMES if (folder / name).exists()})
     _jwt.clear()
     for path in (folder / "jwt", *sorted(folder.glob("jwt.*"))):
-        _jwt[_kid(_read(path))] = _read(path)
+        if path.exists():
+            _jwt[_kid(_read(path))] = _read(path)
+
+
+def folder() -> Path:
+    """Where those that were read last stand."""
+    return _from
 
 
 def of(name: str) -> bytes:
     return _keys[name]
+
+
+def find(name: str) -> bytes | None:
+    """None where it is not there."""
+    return _keys.get(name)
+
+
+def mark(name: str) -> str:
+    """A digest by which the key is known again and from which nothing can be made."""
+    return _mark(_keys[name])
+
+
+def marks(name: str) -> list[str]:
+    """That of the key, and for JWTs those of the retired ones; none where it is not there."""
+    found = _jwt.values() if name == "jwt" else [_keys[name]] if name in _keys else []
+    return [_mark(key) for key in found]
+
+
+def _mark(key: bytes) -> str:
+    return hmac.new(key, b"the mark of this key", hashlib.sha256).hexdigest()
 
 
 def jwt_signing() -> tuple[str, bytes]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from webadmin import backups
-from webadmin.accounts import verification
+from webadmin import backups, start
+from webadmin.accounts import keyring, verification
 from webadmin.commands import opened
 from webadmin.settings import Settings
 from webadmin.store import database, reserve
@@ -47,15 +47,27 @@ def backup(file: Path) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def restore(file: Path) -> None:
+@click.option("--new-keys", is_flag=True, help="Where the keys of the backup are lost for good: go on without them, as new-keys does.")
+def restore(file: Path, new_keys: bool) -> None:
     """Put the backup FILE in the place of the database. No server may run; the old database is kept beside; everybody is signed out."""
     try:
-        kept = backups.restore(file.absolute())
+        kept = (backups.restore_with_new_keys if new_keys else backups.restore)(file.absolute())
     except backups.BackupError as wrong:
         raise click.ClickException(str(wrong)) from None
     click.echo(f"{file} is the database now, and everybody is signed out." + (f" The old one: {kept}" if kept else ""))
-    if not backups.key_is_the_same():
-        click.echo("The keys here are not those of the backup: API tokens open nothing, and the log cannot be verified.", err=True)
+
+
+@click.command("new-keys")
+def new_keys() -> None:
+    """Go on without keys that are lost for good. Everybody is signed out; what only they could open or prove is gone."""
+    try:
+        lost = start.open_with_new_keys(_settings())
+    except start.StartError as wrong:
+        raise click.ClickException(str(wrong)) from None
+    if not lost:
+        click.echo("The keys are those that the database was written with: nothing was changed.")
+        return
+    click.echo(f"Gone for good: {', '.join(keyring.LOST.get(name, name) for name in lost)}. The server can be started now.")
 
 
 @click.command("free-reserve")
@@ -70,4 +82,4 @@ def _settings() -> Settings:
     return chosen
 
 
-COMMANDS = (verify_log, backup, restore, free_reserve)
+COMMANDS = (verify_log, backup, restore, new_keys, free_reserve)

@@ -16,7 +16,7 @@ THEMES = ("light", "dark")
 
 
 def init(app: Flask) -> None:
-    app.secret_key = keys.of("cookies")
+    app.secret_key = keys.find("cookies")      # a command makes it; who serves has it
     app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)      # bound to the session; security.py looks at the origin
     CSRFProtect(app)
     signed_in.init(app)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from webadmin import backups, create_app, settings, start
-from webadmin.accounts import users
+from webadmin.accounts import keys, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account
 from webadmin.store import database
@@ -95,7 +95,7 @@ def first_starts(folder: Path, rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         place = folder / str(number)
         failed += in_children(lambda place=place: serves(place), lambda place=place: serves(place)) != [0, 0]  # type: ignore[misc]
-        failed += len(list((place / "keys").iterdir())) != 4
+        failed += len(list((place / "keys").iterdir())) != len(keys.NAMES)
     return {"failed": failed}
 
 

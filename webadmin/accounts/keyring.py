@@ -61,14 +61,15 @@ def renew(names: list[str], *, by: Actor) -> None:
 
 
 def lost() -> list[str]:
-    """Names of keys that the store was written with, and that are not among those that were read."""
-    if not database.proxy.obj.table_exists(LogHead._meta.table_name):
-        return []
-    known = _known()
+    """Names of keys that the store was written with, and that are not in the folder of keys."""
+    known, head = _known(), _head()
+    keys.read(keys.folder())      # now, for whoever makes a store at this moment makes its keys first
     if known:
         return [name for name, mark in known.items() if mark not in keys.marks(name)]
+    if head is None:
+        return []
     missing = [name for name in FIRST if not keys.marks(name)]
-    return missing or ([] if _log_fits() else ["log"])
+    return missing or ([] if seals.mark(head) == head.mark else ["log"])
 
 
 def _known() -> dict[str, str]:
@@ -77,7 +78,7 @@ def _known() -> dict[str, str]:
     return dict(KeyMark.select(KeyMark.name, KeyMark.mark).order_by(KeyMark.name).tuples())
 
 
-def _log_fits() -> bool:
-    """The log's end was signed with the key that is here; a store that is just being made has none."""
-    head = LogHead.get_or_none()
-    return head is None or seals.mark(head) == head.mark
+def _head() -> LogHead | None:
+    """None where the store is still to be made, or just being made."""
+    found: LogHead | None = LogHead.get_or_none() if database.proxy.obj.table_exists(LogHead._meta.table_name) else None
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 import secrets
 
 from flask import Flask, current_app, g, request
-from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webadmin.accounts import ceremonies, users
@@ -13,13 +12,6 @@ from webadmin.accounts.changes import Actor
 from webadmin.store import database
 
 WITHOUT_STORE = ("static", "published.show")
-
-
-class App(Flask):
-    """Flask, but a request whose transaction the engine gave up runs once more. A file that was sent can be read only once."""
-
-    def dispatch_request(self) -> ResponseReturnValue:
-        return super().dispatch_request() if request.mimetype == "multipart/form-data" else database.again(super().dispatch_request)
 
 
 def init(app: Flask) -> None:

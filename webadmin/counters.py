@@ -8,6 +8,7 @@ import mmap
 import os
 import struct
 import threading
+from bisect import bisect_left
 from collections.abc import Iterable
 
 PLACES = 64      # as many as there may be processes
@@ -17,6 +18,9 @@ EVENTS = ("signed-in", "signed-out", "wrong-password", "no-second-factor", "wron
           "change")
 NAMES = ("pid", "hashing", "requests_us", *(f"status {each}" for each in STATUSES), *(f"until {each}" for each in (*BUCKETS_MS, "all")),
          *(f"event {each}" for each in EVENTS))
+
+_BY_STATUS = {each: f"status {each}" for each in STATUSES}
+_UNTIL = [f"until {each}" for each in (*BUCKETS_MS, "all")]
 
 _memory = mmap.mmap(-1, PLACES * len(NAMES) * 8)
 _at = {name: number * 8 for number, name in enumerate(NAMES)}
@@ -39,9 +43,10 @@ def add(name: str, count: int = 1) -> None:
 
 def request(status: int, seconds: float) -> None:
     """One request answered."""
-    add(f"status {min(max(status // 100, 1), 5)}")
-    add(f"until {next((each for each in BUCKETS_MS if seconds * 1000 <= each), 'all')}")
-    add("requests_us", int(seconds * 1e6))
+    with _lock:
+        for name, count in ((_BY_STATUS[min(max(status // 100, 1), 5)], 1), (_UNTIL[bisect_left(BUCKETS_MS, seconds * 1000)], 1),
+                            ("requests_us", int(seconds * 1e6))):
+            _write(name, _read(_place, name) + count)
 
 
 def event(kind: str, group: str, count: int) -> None:

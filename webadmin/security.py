@@ -25,6 +25,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
 HSTS = "max-age=63072000; includeSubDomains"
+VARY = ("Sec-Fetch-Site", "Origin", "Cookie")
+USUAL = [(name.lower(), (name, value)) for name, value in (*HEADERS.items(), ("Cache-Control", "no-store"), ("Vary", ", ".join(VARY)))]
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -62,9 +64,10 @@ def cookie(name: str) -> str:
 
 def _refuse_strange_host() -> None:
     """One well-formed Host; with a public address only that one and this machine's own names (safety.md, IN17)."""
-    if len(request.environ.get("REQUEST_URI", request.full_path)) > LONGEST_URL:
+    environ = request.environ
+    if len(environ.get("REQUEST_URI") or request.full_path) > LONGEST_URL:
         abort(414)
-    found = HOST.fullmatch(request.headers.get("Host", ""))
+    found = HOST.fullmatch(environ.get("HTTP_HOST", ""))
     if found is None:
         abort(400, "The request does not say which host it is for.")
     public = current_app.config["SETTINGS"].url
@@ -111,12 +114,13 @@ def is_cross_site() -> bool:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    """Those that are missing at once: each look at Werkzeug's headers goes through all of them."""
+    headers = response.headers
+    given = {name.lower() for name, _ in headers}
+    if "vary" in given and request.endpoint != "static":
+        response.vary.update(VARY)
+    headers.extend([pair for name, pair in USUAL if name not in given])
     if current_app.config["SETTINGS"].secure:
-        response.headers["Strict-Transport-Security"] = HSTS
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Request-Id"] = caller.request_id()
-    if request.endpoint != "static":
-        response.vary.update(("Sec-Fetch-Site", "Origin", "Cookie"))
+        headers["Strict-Transport-Security"] = HSTS
+    headers.add("X-Request-Id", caller.request_id())
     return response

@@ -5,12 +5,12 @@ decides at every request; opaque tokens have 256 bits, and the store keeps a key
 """
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from peewee import fn
 
 from webadmin.accounts import changes, keys, passwords, signin
@@ -31,6 +31,7 @@ REQUIRED = ["exp", "iat", "nbf", "jti", "sub", "iss", "aud", "type", "sid"]
 HEADER = {"typ", "alg", "kid"}
 LEEWAY_SECONDS = 5
 LONGEST_TOKEN = 4096          # characters; ours have some 500
+MOST_READ = 1000              # tokens whose signature need not be looked at again
 SHORTEST_CHOSEN = 20          # characters of an API token that a client chose and that may open Bearer
 
 
@@ -88,6 +89,8 @@ def issue(account: Account, login: Login, kind: str = ACCESS, claims: Mapping[st
     life = ACCESS_SECONDS[login.audience] if kind == ACCESS else LOGIN_SECONDS[login.audience]
     payload = {"iss": ISSUER, "aud": login.audience, "sub": str(account.id), "type": kind, "jti": secrets.token_hex(16),
                "iat": now, "nbf": now, "exp": min(now + life, -(-login.expires_at // 1000)), "sid": login.id, **(claims or {})}
+    import jwt  # where it is used: with the cryptography that it brings it is an eighth of the start, and no page needs it
+
     kid, key = keys.jwt_signing()
     return jwt.encode(payload, key, algorithm=ALGORITHM, headers={"kid": kid})
 
@@ -151,11 +154,37 @@ def _in_force(login: Login, account: Account) -> bool:
 
 def _claims(token: str) -> dict[str, Any]:
     """The claims of a token that we signed and that is in its time. The signature is judged before the claims."""
+    claims = _signed(token)
+    if not claims["nbf"] - LEEWAY_SECONDS <= database.now() // 1000 < claims["exp"] + LEEWAY_SECONDS:
+        raise TokenRefused("Token has expired")
+    return claims
+
+
+_read: dict[bytes, tuple[str, bytes, dict[str, Any]]] = {}      # SHA-256 of a token -> name and key of its signature, and its claims
+
+
+def _signed(token: str) -> dict[str, Any]:
+    """The claims of a token that we signed. One that was read before, with a key that is still ours, is not judged again."""
     if len(token) > LONGEST_TOKEN:
         raise TokenMalformed
+    name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    kid, key, claims = _read.get(name, ("", b"", None))
+    if claims is None or keys.jwt_verifying(kid) != key:
+        kid, key = _key(token)
+        claims = _judged(token, key)
+        if len(_read) >= MOST_READ:
+            _read.clear()
+        _read[name] = kid, key, claims
+    return claims
+
+
+def _judged(token: str, key: bytes) -> dict[str, Any]:
+    import jwt
+
     try:
-        claims = jwt.decode(token, _key(token), algorithms=[ALGORITHM], audience=[V1, CHIRPY, COOKIE, MASS], issuer=ISSUER,
-                            options={"require": REQUIRED, "verify_exp": False, "verify_nbf": False, "verify_iat": False})
+        claims: dict[str, Any] = jwt.decode(
+            token, key, algorithms=[ALGORITHM], audience=[V1, CHIRPY, COOKIE, MASS], issuer=ISSUER,
+            options={"require": REQUIRED, "verify_exp": False, "verify_nbf": False, "verify_iat": False})
     except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
         raise TokenRefused("Signature verification failed") from None
     except jwt.DecodeError:
@@ -166,20 +195,20 @@ def _claims(token: str) -> dict[str, Any]:
     words = all(type(claims[name]) is str for name in ("jti", "sub", "aud", "type"))
     if not (numbers and words and 0 < claims["sid"] < 1 << 63 and 0 <= claims["exp"] - claims["iat"] <= max(LOGIN_SECONDS.values())):
         raise TokenMalformed("Malformed token")
-    if not claims["nbf"] - LEEWAY_SECONDS <= database.now() // 1000 < claims["exp"] + LEEWAY_SECONDS:
-        raise TokenRefused("Token has expired")
     return claims
 
 
-def _key(token: str) -> bytes:
-    """The key of ours that the header's `kid` names; a header that says more than ours is none. Raises TokenRefused or DecodeError."""
+def _key(token: str) -> tuple[str, bytes]:
+    """The key of ours that the header's `kid` names; a header that says more than ours is none. Raises TokenRefused or TokenMalformed."""
+    import jwt
+
     try:
         header = jwt.get_unverified_header(token)
         key = keys.jwt_verifying(header.get("kid")) if set(header) == HEADER else None
     except jwt.DecodeError:
-        raise
+        raise TokenMalformed from None
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         key = None
     if key is None:
         raise TokenRefused("Signature verification failed")
-    return key
+    return header["kid"], key

@@ -14,6 +14,7 @@ from webadmin.store import database, dialect
 from webadmin.store.prepared import Prepared, slot
 
 BY_EMAIL = Prepared(lambda: Account.select().where(Account.email_key == slot(0)))
+BY_ID = Prepared(lambda: Account.select().where(Account.id == slot(0)))
 BY_USERNAME = Prepared(lambda: Account.select().where(Account.username_key == slot(0)))
 
 
@@ -27,7 +28,7 @@ def named(name: str) -> Account | None:
 
 def find(account_id: int) -> Account:
     """The account of this number, deleted ones included. Raises NotFound."""
-    account = Account.get_or_none(Account.id == account_id) if 0 <= account_id < 1 << 63 else None
+    account: Account | None = BY_ID.first(account_id) if 0 <= account_id < 1 << 63 else None
     if account is None:
         raise NotFound
     return account

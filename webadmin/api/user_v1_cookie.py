@@ -15,7 +15,7 @@ from webadmin.accounts import directory, signin, tokens, users
 from webadmin.accounts.errors import Invalid, WrongCredentials
 from webadmin.accounts.models import Account, Role
 from webadmin.api import wire
-from webadmin.api.replies import Contract, answer, listed, stream
+from webadmin.api.replies import Contract, answer, listed, stream, whole
 
 api = Blueprint("user_v1_cookie", __name__, url_prefix="/api/v1/user")
 COOKIE, PATH = "jwt", "/api/v1/user"
@@ -90,7 +90,7 @@ def list_users() -> Response:
         return stream(_pieces(directory.everyone(*SHOWN)))
     limit = wire.whole(request.args, "limit", PAGE_SIZE, 1, LARGEST_PAGE)
     page = wire.whole(request.args, "page", 1, 1)
-    return stream(_pieces(directory.numbered((page - 1) * limit, limit, *SHOWN)))
+    return whole(_pieces(directory.numbered((page - 1) * limit, limit, *SHOWN)))
 
 
 def _authenticate() -> tokens.Bearer:

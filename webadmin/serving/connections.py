@@ -1,126 +1,28 @@
-"""One connection: who is too slow to be kept, what is logged of a request, what an answer outside the app carries."""
+"""One connection: who is too slow to be kept, and who is not listened to for a moment. What it answers is in answers.py."""
 from __future__ import annotations
 
-import re
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import InternalServerError
 
-from webadmin import counters, security
+from webadmin import counters
 from webadmin.serving import logs
+from webadmin.serving.answers import NO_REFUSAL, TOLD_SECONDS, AppTask, ErrorAnswer, Refusal, asked_of
 
 # With the 5 seconds between two looks, nobody idle or unfinished stays longer than 30.
 SILENT_SECONDS = 25
 REQUEST_SECONDS = 25           # from first to last byte of a request ...
 SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at this rate
 MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
-LONGEST_PATH = 1000            # characters in the log
 
 # A flood must not take the pages' share. Who is told over and over to come back later, and asks on over the same connection, gets the same
-# answer again, without a thread, and a moment later each time. A second is the shortest time that anyone is told to wait.
-TOLD_TO_WAIT = (429, 503)
-TOLD_OFTEN, TOLD_SECONDS = 10, 1
+# answer again, without a thread, and a moment later each time.
+TOLD_OFTEN = 10
 DEAF_SECONDS = 0.075
 LOOK_SECONDS = 1
-
-# A request that cannot be read never reaches the app, so its answer gets its headers here.
-PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
-
-# What follows /setup/ signs somebody in, so it is never written down.
-_secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
-
-
-class _Refusal(NamedTuple):
-    """An answer that holds for a while, for whoever asks the same: first line and cookie, so that no browser gets another one's page."""
-
-    asked: tuple[str, str]
-    answer: bytes
-    line: dict[str, Any]      # of the log
-    until: float
-
-    def is_fresh(self) -> bool:
-        return time.monotonic() < self.until
-
-
-_NONE = _Refusal(("", ""), b"", {}, 0)
-
-
-def _asked(request: HTTPRequestParser) -> tuple[str, str]:
-    return request.first_line, request.headers.get("COOKIE", "")
-
-
-class _Logged:
-    """A task of waitress that writes one line to the log when it is done."""
-    channel: Any
-    request: Any
-    response_headers: list[tuple[str, str]]
-    status: str
-    content_length: int | None
-    wrote_header: bool
-    close_on_finish: bool
-    written = 0
-    refusal = b""
-
-    def service(self) -> None:
-        begun = time.perf_counter()
-        if self.channel.server.stopping:
-            self.set_close_on_finish()  # type: ignore[attr-defined]
-        try:
-            super().service()  # type: ignore[misc]
-        finally:
-            if not isinstance(self.request.error, InternalServerError):  # that tells the same request's failure again
-                self._log(time.perf_counter() - begun)
-
-    def write(self, data: bytes) -> None:
-        self.written += len(data)
-        if int(self.status[:3]) in TOLD_TO_WAIT:
-            self.refusal += data
-        super().write(data)  # type: ignore[misc]
-
-    def _log(self, seconds: float) -> None:
-        method = getattr(self.request, "command", "")
-        sent = self.written if self.content_length is None else self.content_length
-        environ = getattr(self, "environ", None) or {}
-        headers = {name.lower(): value for name, value in self.response_headers}
-        line = {"method": method, "path": _shown(getattr(self.request, "path", "")), "status": self._outcome(),
-                "bytes": 0 if method == "HEAD" else sent, "ms": round(seconds * 1000, 1),
-                "client": environ.get("REMOTE_ADDR", self.channel.addr[0]), "request_id": headers.get("x-request-id")}
-        counters.request(self._outcome(), seconds)
-        logs.write("request", **line)
-        if self._outcome() not in TOLD_TO_WAIT:
-            self.channel.refusals = 0
-        elif not self.close_on_finish and "set-cookie" not in headers:
-            self.channel.refuse(_Refusal(_asked(self.request), self._head() + self.refusal, line, time.monotonic() + TOLD_SECONDS))
-
-    def _head(self) -> bytes:
-        lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in self.response_headers)]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-    def _outcome(self) -> int:
-        """The status sent; 499, as other servers say it, for a client that was gone before there was one."""
-        if self.wrote_header:
-            return int(self.status[:3])
-        return 500 if self.channel.connected else 499
-
-
-def _shown(path: str) -> str:
-    readable = path.encode("latin-1", "replace").decode("utf-8", "replace")
-    return _secret.sub(r"\1…", readable)[:LONGEST_PATH]
-
-
-class _AppTask(_Logged, WSGITask):
-    pass
-
-
-class _ErrorTask(_Logged, ErrorTask):
-    def execute(self) -> None:
-        self.response_headers.extend(PLAIN_HEADERS)
-        super().execute()
 
 
 class _Request(HTTPRequestParser):
@@ -132,15 +34,16 @@ class _Request(HTTPRequestParser):
 
 
 class _Connection(HTTPChannel):
-    task_class, error_task_class, parser_class = _AppTask, _ErrorTask, _Request
+    task_class, error_task_class, parser_class = AppTask, ErrorAnswer, _Request
+    last_activity: float
     begun = 0.0  # when the request that is still coming began
     deaf_until = 0.0
-    refusals, refusal = 0, _NONE      # in a row; the last one
+    refusals, refusal = 0, NO_REFUSAL      # in a row; the last one
 
     def readable(self) -> bool:
         return super().readable() and time.monotonic() >= self.deaf_until
 
-    def refuse(self, refusal: _Refusal) -> None:
+    def refuse(self, refusal: Refusal) -> None:
         """Behind a proxy one connection carries many people's requests, and nobody pays for another."""
         if self.adj.clear_untrusted_proxy_headers:
             goes_on = time.monotonic() < self.refusal.until + TOLD_SECONDS
@@ -151,7 +54,7 @@ class _Connection(HTTPChannel):
     def refuses_again(self) -> bool:
         """Give the only request that waits the answer of a moment ago, if its connection asks the same all the time."""
         often = self.refusals >= TOLD_OFTEN and self.refusal.is_fresh()
-        if not often or self.requests[0].error or self.refusal.asked != _asked(self.requests[0]):
+        if not often or self.requests[0].error or self.refusal.asked != asked_of(self.requests[0]):
             return False
         del self.requests[0]
         self._listen_later()
@@ -166,6 +69,15 @@ class _Connection(HTTPChannel):
 
     def _listen_later(self) -> None:
         self.deaf_until = self.server.deaf_until = time.monotonic() + DEAF_SECONDS
+
+    def write_soon(self, data: Any) -> int:
+        """What the socket takes at once needs no buffer."""
+        sent = 0
+        if type(data) is bytes and not self.total_outbufs_len:
+            with self.outbuf_lock:
+                sent = self.send(data, do_close=False) if self.connected and not self.total_outbufs_len else 0
+            self.last_activity = time.time() if sent else self.last_activity
+        return sent if sent == len(data) else sent + int(super().write_soon(data[sent:] if sent else data))
 
     def received(self, data: bytes) -> bool:
         before = self.request

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 STDERR = 2
+_encode = json.JSONEncoder(default=str).encode
 
 
 def write(event: str, **details: Any) -> None:
     """Write one line: time (UTC, milliseconds), event, details. One call to the system, so lines of several processes never mix."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = json.dumps({"time": time, "event": event, **details}, default=str)
+    line = _encode({"time": time, "event": event, **details})
     with suppress(OSError):  # nobody reads any more: no reason to refuse a request
         os.write(STDERR, line.encode() + b"\n")
 

@@ -1,0 +1,135 @@
+"""One request at the server: its answer, one line of the log, and a refusal that may be given again."""
+from __future__ import annotations
+
+import re
+import time
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from waitress.parser import HTTPRequestParser
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import InternalServerError, build_http_date
+
+from webadmin import counters, security
+from webadmin.serving import logs
+
+LONGEST_PATH = 1000            # characters in the log
+
+# A second is the shortest time that anyone is told to wait.
+TOLD_TO_WAIT = (429, 503)
+TOLD_SECONDS = 1
+
+# A request that cannot be read never reaches the app, so its answer gets its headers here.
+PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
+
+# What follows /setup/ signs somebody in, so it is never written down.
+_secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
+
+
+class Refusal(NamedTuple):
+    """An answer that holds for a while, for whoever asks the same: first line and cookie, so that no browser gets another one's page."""
+
+    asked: tuple[str, str]
+    answer: bytes
+    line: dict[str, Any]      # of the log
+    until: float
+
+    def is_fresh(self) -> bool:
+        return time.monotonic() < self.until
+
+
+NO_REFUSAL = Refusal(("", ""), b"", {}, 0)
+
+
+def asked_of(request: HTTPRequestParser) -> tuple[str, str]:
+    return request.first_line, request.headers.get("COOKIE", "")
+
+
+class _Logged:
+    """A task of waitress that writes one line to the log when it is done."""
+    channel: Any
+    request: Any
+    response_headers: list[tuple[str, str]]
+    status: str
+    version: str
+    start_time: float
+    content_length: int | None
+    content_bytes_written: int
+    wrote_header: bool
+    close_on_finish: bool
+    has_body: bool
+    written = 0
+    refusal = b""
+
+    def service(self) -> None:
+        begun = time.perf_counter()
+        if self.channel.server.stopping:
+            self.set_close_on_finish()  # type: ignore[attr-defined]
+        try:
+            super().service()  # type: ignore[misc]
+        finally:
+            if not isinstance(self.request.error, InternalServerError):  # that tells the same request's failure again
+                self._log(time.perf_counter() - begun)
+
+    def write(self, data: bytes) -> None:
+        """An answer in one piece goes out with its headers, by one call to the system; any other as waitress has it."""
+        self.written += len(data)
+        if int(self.status[:3]) in TOLD_TO_WAIT:
+            self.refusal += data
+        whole = not self.wrote_header and self.content_length == len(data) > 0
+        if whole and self._keeps_open() and self.has_body and self.request.command != "HEAD":
+            self.response_headers.append(("Date", _date(int(self.start_time))))
+            self.channel.write_soon(self._head() + data)
+            self.wrote_header, self.content_bytes_written = True, len(data)
+        else:
+            super().write(data)  # type: ignore[misc]
+
+    def _keeps_open(self) -> bool:
+        asked = self.request.headers.get("CONNECTION", "").lower()
+        return self.version == "1.1" and not self.close_on_finish and asked in ("", "keep-alive")
+
+    def _log(self, seconds: float) -> None:
+        method = getattr(self.request, "command", "")
+        sent = self.written if self.content_length is None else self.content_length
+        environ = getattr(self, "environ", None) or {}
+        status = self._outcome()
+        line = {"method": method, "path": _shown(getattr(self.request, "path", "")), "status": status,
+                "bytes": 0 if method == "HEAD" else sent, "ms": round(seconds * 1000, 1),
+                "client": environ.get("REMOTE_ADDR", self.channel.addr[0]),
+                "request_id": next((value for name, value in self.response_headers if name == "X-Request-Id"), None)}
+        counters.request(status, seconds)
+        logs.write("request", **line)
+        if status not in TOLD_TO_WAIT:
+            self.channel.refusals = 0
+        elif not self.close_on_finish and not any(name == "Set-Cookie" for name, _ in self.response_headers):
+            self.channel.refuse(Refusal(asked_of(self.request), self._head() + self.refusal, line, time.monotonic() + TOLD_SECONDS))
+
+    def _head(self) -> bytes:
+        lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in self.response_headers)]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def _outcome(self) -> int:
+        """The status sent; 499, as other servers say it, for a client that was gone before there was one."""
+        if self.wrote_header:
+            return int(self.status[:3])
+        return 500 if self.channel.connected else 499
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return build_http_date(second)
+
+
+def _shown(path: str) -> str:
+    readable = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    return _secret.sub(r"\1…", readable)[:LONGEST_PATH]
+
+
+class AppTask(_Logged, WSGITask):
+    pass
+
+
+class ErrorAnswer(_Logged, ErrorTask):
+    def execute(self) -> None:
+        self.response_headers.extend(PLAIN_HEADERS)
+        super().execute()

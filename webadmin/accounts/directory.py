@@ -16,7 +16,7 @@ from peewee import SQL, Field, ModelSelect, fn
 from webadmin.accounts import names, policies, search, walks
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, LogHead
-from webadmin.accounts.walks import SIZES, SORTS, STATES, Place, View
+from webadmin.accounts.views import SIZES, SORTS, STATES, Place, View
 from webadmin.store import database
 from webadmin.store.prepared import Prepared, slot
 

@@ -1,72 +1,40 @@
 """How a list finds its next page: a merge of short walks, one along each shelf (state and role, see models.Shelf) that the filter admits,
 each in an index that begins with the shelf. Nothing is ever counted or skipped over.
 
-A search or a filter that the index does not know is asked of each row on the way, at most BUDGET rows of a shelf; where that does not
-fill the page, the engine is asked for exactly those rows.
+A search or a filter that the index does not know is asked of each row on the way, for a while only; where that does not fill the page,
+the engine is asked for exactly those rows. SQLite merges the shelves lazily, row by row; the other engines give a page from each.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cache, reduce
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from peewee import SQL, Case, Expression, ModelSelect, Ordering, Tuple, Value
 
 from webadmin.accounts import search
-from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account
+from webadmin.accounts.views import BY_NAME, ROLES, SORTS, STATES, Place, View
 from webadmin.store import database, dialect
 from webadmin.store.database import DAY_MS
 from webadmin.store.prepared import Prepared, slot
 
-BUDGET = 4_000
-SIZES = (25, 50, 100)
-STATES = {"active": (0, 1), "disabled": (2, 3), "deleted": (4, 5)}
-ROLES = {"user": 0, "administrator": 1}
-SORTS = {"display_name": Account.display_key, "state": Account.display_key, "email": Account.email_sort, "username": Account.username_key,
-         "role": Account.display_key, "last_signed_in": Account.last_signed_in_at, "created": Account.created_at}
-BY_NAME = [name for name, column in SORTS.items() if any(column is each for each in search.BEGINNINGS)]
-SEEN = ("never", "90d", "1y", "7d")
+BUDGET = 4_000                   # rows of a shelf
+STEPS = 300_000                  # of SQLite's machine: some 20,000 rows
+MANY = 10_000                    # accounts: as many take about as long
+SMALL_BATCH, BATCH = 20, 500     # ids at once
 
 
-@dataclass(frozen=True)
-class View:
-    """What a list shows. `after` and `before` are cursors that a Page gave; `before` empty means the last page."""
+class _Asked(NamedTuple):
+    """What makes a statement another one; legs are shelf, its rank, and whether the start is on it."""
 
-    q: str = ""
-    state: str = ""            # "" is everyone but the deleted
-    role: str = ""
-    last_signed_in: str = ""
-    sort: str = "display_name"
-    order: str = "asc"
-    per_page: int = 50
-    after: str | None = None
-    before: str | None = None
-
-    def __post_init__(self) -> None:
-        allowed = {"state": ("", *STATES), "role": ("", *ROLES), "last_signed_in": ("", *SEEN), "sort": SORTS, "order": ("asc", "desc"),
-                   "per_page": SIZES}
-        for name, values in allowed.items():
-            if getattr(self, name) not in values:
-                raise UnknownView(f"The list cannot be shown with {name} “{getattr(self, name)}”.", field=name)
-
-    @property
-    def shelves(self) -> list[int]:
-        kept = [shelf for state, pair in STATES.items() for shelf in pair if self.state == state or not self.state and state != "deleted"]
-        return [shelf for shelf in kept if not self.role or shelf % 2 == ROLES[self.role]]
-
-    def rank(self, shelf: int) -> int:
-        """Where a shelf stands among the others in this order: sorting by state or role puts whole shelves behind one another."""
-        return {"state": shelf // 2, "role": shelf % 2}.get(self.sort, 0)
-
-
-class Place(NamedTuple):
-    """Where a row stands in the order of a view."""
-
-    rank: int
-    key: Any
-    id: int
+    sort: str
+    down: bool
+    legs: tuple[tuple[int, int, bool], ...]
+    seen: str
+    shape: str
 
 
 def ahead(view: View, start: Place | None, down: bool, term: str) -> list[Place]:
@@ -77,27 +45,65 @@ def ahead(view: View, start: Place | None, down: bool, term: str) -> list[Place]
         return []
     values = (start.key if start else None, start.id if start else None, view.per_page + 1, _since(view.last_signed_in), term,
               term + search.LAST_LETTER, search.expression(term), start.rank if start else 0)
-    asked = (view.sort, down, legs, view.last_signed_in, search.shape_of(term))
-    if not term and (not view.last_signed_in or view.sort == "last_signed_in"):
-        return _merged(_walk(*asked), values, down, view)
-    if asked[-1] == "beginning" and view.sort in BY_NAME and database.engine() == "sqlite":
-        own, others = (_merged(query(*asked), values, down, view) for query in (_own_walk, _exact))
-        return sorted(own + others, reverse=down)[: view.per_page + 1]
-    found = _merged(_budgeted_walk(*asked), values, down, view)
-    return found if len(found) > view.per_page else _merged(_exact(*asked), values, down, view)
+    asked = _Asked(view.sort, down, legs, view.last_signed_in, search.shape_of(term))
+    plain = not term and (not view.last_signed_in or view.sort == "last_signed_in")
+    if database.engine() == "sqlite":
+        if plain:
+            return _lazily(_walk_in_order, asked, values)
+        if asked.shape == "beginning" and view.sort in BY_NAME:
+            others = search.begun_elsewhere(term, SORTS[view.sort])
+            if others is not None:
+                places = beyond(among(view, others, term)[0], start, down)
+                return sorted(_lazily(_own_walk, asked, values) + places, reverse=down)[: view.per_page + 1]
+        return _within_budget(asked, values, term)
+    if plain:
+        return _merged(_walk(*asked), values, down)
+    found = _merged(_budgeted_walk(*asked), values, down)
+    return found if len(found) > view.per_page else _merged(_exact(*asked), values, down)
+
+
+def _within_budget(asked: _Asked, values: tuple[Any, ...], term: str) -> list[Place]:
+    """On SQLite: those that may hold the term are found and sorted, unless they are many: then walk, for a while."""
+    if asked.shape != "inside" or search.guessed(term) > MANY:
+        with suppress(dialect.TooMuchWork), dialect.at_most(STEPS):
+            return _lazily(_walk_in_order, asked, values)
+    return _merged(_exact(*asked), values, asked.down)
+
+
+def _lazily(query: Callable[..., Prepared], asked: _Asked, values: tuple[Any, ...]) -> list[Place]:
+    """On SQLite: shelves of one rank are merged by the engine, which reads no further than the last row wanted; then the next rank."""
+    found: list[Place] = []
+    for rank, legs in groupby(sorted(asked.legs, key=_rank, reverse=asked.down), key=_rank):
+        found += [Place(rank, *row) for row in query(*asked._replace(legs=tuple(legs))).tuples(*values)]
+        if len(found) >= values[2]:
+            break
+    return found[: values[2]]
+
+
+def _rank(leg: tuple[int, int, bool]) -> int:
+    return leg[1]
 
 
 def among(view: View, few: list[int], term: str) -> tuple[list[Place], dict[str, int | None]]:
     """Of a few known accounts: the places of those that the view admits, ascending, and how many of them there are in each state."""
-    columns = (Account.shelf, SORTS[view.sort], Account.id)
-    condition = search.holds(search.shape_of(term), Account, term, term + search.LAST_LETTER)
-    if view.last_signed_in:
-        condition &= _seen(view.last_signed_in, Account, _since(view.last_signed_in))
-    rows = [row for some in _batches(few) for row in Account.select(*columns).where(Account.id.in_(some) & condition).tuples()]
+    since = _since(view.last_signed_in)
+    rows = [row for some in _batches(few) for row in _among(len(some), view.sort, view.last_signed_in, search.shape_of(term)).tuples(
+        *some, since, term, term + search.LAST_LETTER)]
     rows = [row for row in rows if not view.role or row[0] % 2 == ROLES[view.role]]
     counts: dict[str, int | None] = {state: sum(shelf in pair for shelf, _, _ in rows) for state, pair in STATES.items()}
     counts["all"] = sum(shelf not in STATES["deleted"] for shelf, _, _ in rows)
     return sorted(Place(view.rank(shelf), key, number) for shelf, key, number in rows if shelf in view.shelves), counts
+
+
+@cache
+def _among(count: int, sort: str, seen: str, shape: str) -> Prepared:
+    def query() -> ModelSelect:
+        condition = search.holds(shape, Account, slot(count + 1), slot(count + 2))
+        if seen:
+            condition &= _seen(seen, Account, slot(count))
+        return Account.select(Account.shelf, SORTS[sort], Account.id).where(
+            Account.id.in_([slot(each) for each in range(count)]) & condition)
+    return Prepared(query)
 
 
 def beyond(places: list[Place], start: Place | None, down: bool) -> list[Place]:
@@ -105,8 +111,8 @@ def beyond(places: list[Place], start: Place | None, down: bool) -> list[Place]:
     return ordered if start is None else [place for place in ordered if (place < start if down else place > start)]
 
 
-def _merged(query: Prepared, values: tuple[Any, ...], down: bool, view: View) -> list[Place]:
-    return sorted((Place(*row) for row in query.tuples(*values)), reverse=down)[: view.per_page + 1]
+def _merged(query: Prepared, values: tuple[Any, ...], down: bool) -> list[Place]:
+    return [Place(*row) for row in sorted(query.tuples(*values), reverse=down)[: values[2]]]
 
 
 # slots: 0 key and 1 id of the start, 2 limit, 3 a time, 4 the term, 5 its upper end, 6 the term for the engine's index, 7 the start's rank
@@ -116,11 +122,25 @@ def _walk(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen: 
 
 
 @cache
+def _walk_in_order(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen: str, shape: str) -> Prepared:
+    """Shelves of one rank, merged lazily; what is asked of a row is asked on the way."""
+    return Prepared(lambda: _in_order(sort, down, legs, _asked(Account, seen, shape)))
+
+
+@cache
 def _own_walk(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], seen: str, _shape: str) -> Prepared:
-    """Of the rows that begin with the term, those that do so in the column that sorts: they stand together. _exact finds the others."""
+    """Of the rows that begin with the term, those that do so in the column that sorts: they stand together."""
     begun = search.begins(SORTS[sort], slot(4), slot(5))
     condition = begun & _asked(Account, seen, "") if seen else begun
-    return Prepared(lambda: _union(_on_shelf(sort, down, *leg, where=condition).limit(slot(2)) for leg in legs))
+    return Prepared(lambda: _in_order(sort, down, legs, condition))
+
+
+def _in_order(sort: str, down: bool, legs: tuple[tuple[int, int, bool], ...], where: Expression | None) -> Any:
+    column = SORTS[sort]
+    if len(legs) == 1:
+        return _ordered(_of_shelf(column, down, *legs[0], where, (column, Account.id)), column, down).limit(slot(2))
+    rows = reduce(lambda one, other: one.union_all(other), (_of_shelf(column, down, *leg, where, (column, Account.id)) for leg in legs))
+    return rows.order_by(*(SQL(f"{place} DESC" if down else f"{place}") for place in (1, 2))).limit(slot(2))
 
 
 @cache
@@ -158,11 +178,18 @@ def _on_shelf(sort: str, down: bool, shelf: int, rank: int, bounded: bool, *, wh
     """One shelf in the order of the list, from the start on where the start is on it."""
     column = SORTS[sort]
     place = (Value(rank, converter=False).alias("rank"), column.alias("place"), Account.id)
-    query = Account.select(*place, *further).where(Account.shelf == shelf)
+    return _ordered(_of_shelf(column, down, shelf, rank, bounded, where, (*place, *further)), column, down)
+
+
+def _of_shelf(column: Any, down: bool, shelf: int, _rank: int, bounded: bool, where: Expression | None,
+              wanted: Iterable[Any]) -> ModelSelect:
+    query = Account.select(*wanted).where(Account.shelf == shelf)
     if bounded:
         query = query.where(dialect.beyond(column, Account.id, (slot(0), slot(1)), down))
-    if where is not None:
-        query = query.where(where)
+    return query if where is None else query.where(where)
+
+
+def _ordered(query: ModelSelect, column: Any, down: bool) -> ModelSelect:
     return query.order_by(*((column.desc(), Account.id.desc()) if down else (column, Account.id)))
 
 
@@ -192,5 +219,8 @@ def _since(word: str) -> int:
     return database.now() - {"7d": 7, "90d": 90, "1y": 365}.get(word, 0) * DAY_MS
 
 
-def _batches(ids: list[int], size: int = 500) -> Iterable[list[int]]:
-    return (ids[start:start + size] for start in range(0, len(ids), size))
+def _batches(ids: list[int]) -> Iterator[list[int]]:
+    """Of two sizes, so that few statements are ever made; the last id of the last one is repeated."""
+    for start in range(0, len(ids), BATCH):
+        some = ids[start:start + BATCH]
+        yield some + some[-1:] * ((SMALL_BATCH if len(some) <= SMALL_BATCH else BATCH) - len(some))

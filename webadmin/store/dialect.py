@@ -1,13 +1,34 @@
 """How the engines say the same thing differently: expressions and statements for queries that all three run."""
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import peewee
 from peewee import fn
 
 from webadmin.store.database import engine, proxy
+
+
+class TooMuchWork(Exception):
+    """A statement took more steps than it was given."""
+
+
+@contextmanager
+def at_most(steps: int) -> Iterator[None]:
+    """On SQLite: statements of this block end after so many steps of its machine, some fifteen for a row. Raises TooMuchWork."""
+    connection = proxy.obj.connection()
+    connection.set_progress_handler(lambda: 1, steps)
+    try:
+        yield
+    except (peewee.OperationalError, sqlite3.OperationalError) as stopped:
+        if str(stopped) != "interrupted":
+            raise
+        raise TooMuchWork from None
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 def contains(column: peewee.Field, part: str) -> peewee.Expression:

@@ -9,12 +9,15 @@ import gzip
 import hashlib
 import mimetypes
 import time
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask, Response, abort, request
 from heroicons.jinja import heroicon_outline
+from jinja2.environment import Template, TemplateModule
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -25,6 +28,7 @@ STYLESHEETS = (
 SCRIPTS = ("times", "keys", "dialogs", "search", "columns", "show-password", "copy", "passkeys")
 FOREVER = "public, max-age=31536000, immutable"
 SMALLEST_COMPRESSED_BYTES = 512
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}      # Python reads the machine's table for any other
 
 # unit, its seconds, and from how many of them on it is used; times.js counts the same way
 UNITS = (("year", 31_557_600, 2), ("month", 2_629_800, 2), ("week", 604_800, 2), ("day", 86_400, 1), ("hour", 3_600, 1),
@@ -47,11 +51,12 @@ def init(app: Flask) -> None:
     def asset(name: str) -> str:
         return files[name].address
 
+    app.jinja_env.template_class = _Template
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        asset=asset, icon=icon,
-        stylesheets=[asset(f"css/{name}.css") for name in STYLESHEETS],
-        scripts=[asset(f"js/{name}.js") for name in SCRIPTS],
+        asset=asset, icon=icon, kept=kept, kept_each=kept_each,
+        stylesheets=tuple(asset(f"css/{name}.css") for name in STYLESHEETS),
+        scripts=tuple(asset(f"js/{name}.js") for name in SCRIPTS),
     )
     app.jinja_env.filters.update(when=when, day=day, initials=initials, number=number)
 
@@ -60,6 +65,17 @@ def init(app: Flask) -> None:
 def icon(name: str) -> Markup:
     """The heroicon `name` as inline SVG. It says nothing by itself: a word stands beside it, or a label on its button."""
     return Markup(heroicon_outline(name, size=16, **{"class": "icon", "aria-hidden": "true"}))
+
+
+def kept(macro: Callable[..., Markup], *given: Hashable) -> Markup:
+    """What the macro makes of these words. It sees nothing else, so what it made of the same ones a moment ago is still true."""
+    return _kept(macro, given, int(time.time()) // 30)
+
+
+def kept_each(macro: Callable[..., Markup], many: Iterable[tuple[Hashable, ...]]) -> Markup:
+    """One after another: the rows of a list."""
+    half_minute = int(time.time()) // 30
+    return Markup("".join([_kept(macro, given, half_minute) for given in many]))
 
 
 def when(ms: int) -> Markup:
@@ -82,6 +98,12 @@ def initials(name: str) -> str:
 def number(count: int) -> str:
     """1284 as 1,284."""
     return f"{count:,}"
+
+
+# a minute's requests show much the same rows and menus; times that read "3 days ago" are written anew each half minute
+@lru_cache(maxsize=2048)
+def _kept(macro: Callable[..., Markup], given: tuple[Hashable, ...], _half_minute: int) -> Markup:
+    return macro(*given)
 
 
 # a list shows the same hundred times again and again, so each is written once in half a minute
@@ -112,10 +134,17 @@ def _distance(seconds: int) -> str:
     return f"{words} ago" if seconds < 0 else f"in {words}"
 
 
+class _Template(Template):
+    """What a template imports sees nothing of the one that imports it, so it is not asked each time whether it might."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        return super()._get_default_module()
+
+
 def _read(path: Path) -> StaticFile:
     content = path.read_bytes()
     name = path.relative_to(STATIC).with_suffix(f".{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}").as_posix()
-    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    media_type = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return StaticFile(f"/static/{name}", media_type, content, gzip.compress(content, 9, mtime=0))
 
 

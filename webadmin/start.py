@@ -19,7 +19,7 @@ from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
 from webadmin.store import condition, database, occupied, sqlite_file
 
-CHECK_SECONDS = 0.3
+CHECK_SECONDS = 0.1
 
 
 class StartError(Exception):

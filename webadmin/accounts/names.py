@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+from functools import cache
+from typing import Any
 
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import LONGEST_TEXT
@@ -13,8 +13,6 @@ LONGEST_EMAIL, LONGEST_REASON = 254, 1000
 USERNAME = re.compile(r"[A-Za-z0-9._+-]+")
 # letters that cannot be seen, or that turn the reading direction: they make one name look like another
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
-SPECIAL_USE_DOMAIN_NAMES.clear()      # localhost, *.local, *.test: a network of one's own has its accounts there
 
 
 def key(text: str) -> str:
@@ -51,11 +49,21 @@ def holds_unseen(text: str) -> bool:
 def email(text: str, field: str = "email") -> str:
     """The address as it is kept. Raises Invalid; domains of one's own network (intranet.local) are fine."""
     text = seen(text, field, LONGEST_EMAIL)
+    validator = _validator()
     try:
-        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
-    except EmailNotValidError:
+        found = validator.validate_email(text, check_deliverability=False, globally_deliverable=False)
+    except validator.EmailNotValidError:
         raise Invalid("This is not an e-mail address. It looks like name@example.com.", field=field) from None
-    return found.normalized
+    return str(found.normalized)
+
+
+@cache
+def _validator() -> Any:
+    """Imported when the first address is looked at: its tables take a tenth of the whole start."""
+    import email_validator
+
+    email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()      # localhost, *.local, *.test: a network of one's own has its accounts there
+    return email_validator
 
 
 def username(text: str, field: str = "username") -> str:

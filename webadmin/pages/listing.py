@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from webadmin.accounts import directory
@@ -24,15 +26,23 @@ def view(words: Mapping[str, str]) -> directory.View:
     return directory.View(**given, per_page=int(size) if size in ("25", "50", "100") else 0, **cursors)  # type: ignore[arg-type]
 
 
-def shown_on_page(view: directory.View, found: directory.Page) -> dict[str, Any]:
-    """The variables of users/list.html."""
-    words = _words(view)
+def shown_on_page(view: directory.View, found: directory.Page, *, me: int) -> dict[str, Any]:
+    """The variables of users/list.html, `me` being the account of whoever looks."""
+    words, around = _words(view), _around(replace(view, after=None, before=None))
     alone = not (view.q or view.state or view.role or view.last_signed_in) and len(found.rows) == 1 and found.total == 1
-    return {"q": view.q, "page": _page(found, words), "counts": _counts(found), "columns": _columns(view, words),
-            "states": _states(view, words, found), "roles": _choices("role", ROLES, view.role, words),
+    return {**around, "q": view.q, "page": _page(found, words, me), "counts": _counts(found),
+            "states": _states(view, around["state_addresses"], found), "alone": alone, "nothing": not found.rows}
+
+
+@lru_cache(maxsize=256)
+def _around(view: directory.View) -> dict[str, Any]:
+    """What stands around the rows of every page of a view."""
+    words = _words(view)
+    return {"columns": _columns(view, words), "roles": _choices("role", ROLES, view.role, words),
             "seen": _choices("last_signed_in", SEEN, view.last_signed_in, words),
             "sizes": [(size, shown.address("/users", words, per_page=size), size == view.per_page) for size in directory.SIZES],
-            "hidden": [(name, words[name]) for name in WORDS if name != "q" and words.get(name)], "alone": alone, "nothing": not found.rows}
+            "hidden": [(name, words[name]) for name in WORDS if name != "q" and words.get(name)],
+            "state_addresses": [shown.address("/users", words, state=word) for word, _ in STATES]}
 
 
 def _words(view: directory.View) -> dict[str, Any]:
@@ -41,10 +51,11 @@ def _words(view: directory.View) -> dict[str, Any]:
     return {name: getattr(view, name) for name in WORDS if getattr(view, name) != getattr(usual, name)}
 
 
-def _page(found: directory.Page, words: dict[str, Any]) -> dict[str, Any]:
+def _page(found: directory.Page, words: dict[str, Any], me: int) -> dict[str, Any]:
     following = {"next": ("after", found.after), "prev": ("before", found.before)}
     links = {rel: shown.address("/users", words, **{word: cursor}) if cursor else None for rel, (word, cursor) in following.items()}
-    return {"rows": found.rows, "total": _total(found), "first": shown.address("/users", words) if found.before else None,
+    return {"rows": [(row, row.id == me) for row in found.rows], "total": _total(found),
+            "first": shown.address("/users", words) if found.before else None,
             "last": shown.address("/users", words, before="") if found.after else None, **links}
 
 
@@ -62,7 +73,7 @@ def _number(count: int | None) -> str:
     return f"{count:,}" if count is not None else f"{directory.MOST_COUNTED:,}+"
 
 
-def _columns(view: directory.View, words: dict[str, Any]) -> list[tuple[str, str, bool, str, str | None]]:
+def _columns(view: directory.View, words: dict[str, Any]) -> tuple[tuple[str, str, bool, str, str | None], ...]:
     """(key, label, numeric, address that sorts by it, how it is sorted now)."""
     columns = []
     for key, label in COLUMNS:
@@ -71,13 +82,14 @@ def _columns(view: directory.View, words: dict[str, Any]) -> list[tuple[str, str
         order = ("asc" if view.order == "desc" else "desc") if here else first
         sort = {"sort": None if key == "display_name" else key, "order": "desc" if order == "desc" else None}
         columns.append((key, label, False, shown.address("/users", words, **sort), f"{view.order}ending" if here else None))
-    return columns
+    return tuple(columns)
 
 
-def _states(view: directory.View, words: dict[str, Any], found: directory.Page) -> list[tuple[str, str, bool, str | None]]:
+def _states(view: directory.View, addresses: list[str], found: directory.Page) -> tuple[tuple[str, str, bool, str | None], ...]:
     counts = _counts(found)
-    return [(label, shown.address("/users", words, state=word), view.state == word, counts.get(word or "all")) for word, label in STATES]
+    return tuple((label, address, view.state == word, counts.get(word or "all"))
+                 for address, (word, label) in zip(addresses, STATES, strict=True))
 
 
-def _choices(name: str, choices: Iterable[tuple[str, str]], chosen: str, words: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    return [(label, shown.address("/users", words, **{name: word}), word == chosen) for word, label in choices]
+def _choices(name: str, choices: Iterable[tuple[str, str]], chosen: str, words: dict[str, Any]) -> tuple[tuple[str, str, bool], ...]:
+    return tuple((label, shown.address("/users", words, **{name: word}), word == chosen) for word, label in choices)

@@ -43,9 +43,3 @@ def contract(name: str) -> ResponseReturnValue:
     if name not in CHOICES:
         abort(404)
     return render_template("scripts/contract.html", contract=described.contract(name), choice=CHOICES[name])
-
-
-def parse() -> None:
-    """At the start, so that no page waits for it."""
-    for name in CHOICES:
-        described.contract(name)

@@ -50,7 +50,7 @@ class EditUserForm(UserForm):
 @pages.get("")
 def index() -> ResponseReturnValue:
     view = listing.view(request.args)
-    return render_template("users/list.html", **listing.shown_on_page(view, directory.page(view)))
+    return render_template("users/list.html", **listing.shown_on_page(view, directory.page(view), me=g.account.id))
 
 
 @pages.route("/new", methods=["GET", "POST"])

@@ -26,6 +26,7 @@ from webadmin.accounts import (
     throttle,
     tokens,
     users,
+    views,
     walks,
 )
 from webadmin.accounts.changes import Actor
@@ -145,7 +146,7 @@ def test_every_list_walks_an_index(crowd, asked):
 
 def test_a_filter_by_the_last_sign_in_walks_an_index_first(crowd, asked):
     """Where its walk ends without a full page, the few rows are found by an index, and sorted."""
-    for seen, sort in product(walks.SEEN, directory.SORTS):
+    for seen, sort in product(views.SEEN, directory.SORTS):
         statements = asked(lambda: directory.page(View(sort=sort, last_signed_in=seen)))
         assert statements, (seen, sort)
         assert not (found := scans(crowd.engine, statements, sorts=True)), (seen, sort, found[0])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.drills.console import times
-from webadmin.accounts import activity, changes, directory, signin, tokens, users, walks
+from webadmin.accounts import activity, changes, directory, signin, tokens, users, views, walks
 from webadmin.accounts.directory import Place, View
 from webadmin.accounts.models import Account, Detail, LogHead
 from webadmin.store import database
@@ -101,7 +101,7 @@ def test_a_page_costs_the_same_wherever_it_is(large: Any) -> None:
 
 def test_a_filter_and_a_search_for_a_beginning_stay_within_their_budget(large: Any) -> None:
     some = Account.select(Account.username).limit(1).scalar()
-    for given in (*({"last_signed_in": seen} for seen in walks.SEEN), {"q": some[:2]}, {"q": some[:1]}):
+    for given in (*({"last_signed_in": seen} for seen in views.SEEN), {"q": some[:2]}, {"q": some[:1]}):
         directory.page(View())
         begun = time.perf_counter()
         reads = read(large.engine, lambda: directory.page(View(**given)))

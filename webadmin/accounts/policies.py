@@ -162,9 +162,11 @@ def text(value: Any) -> str:
 
 
 def words(name: str, value: Any) -> str:
-    """As people read it: "Open", "30 minutes"."""
+    """As people read it: "Open", "30 minutes", "1 day"."""
     policy = POLICIES[name]
-    return policy.choices.get(text(value), text(value)) if policy.choices else f"{value:,} {policy.unit}"
+    if policy.choices:
+        return policy.choices.get(text(value), text(value))
+    return f"{value:,} {policy.unit.removesuffix('s') if value == 1 else policy.unit}"
 
 
 def change(wanted: Mapping[str, str], *, by: Actor, seen: int | None = None) -> Policies:

@@ -9,7 +9,7 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
 from webadmin import caller, security
-from webadmin.accounts import factors, passkeys, recovery, sessions, steps
+from webadmin.accounts import factors, passkeys, policies, recovery, sessions, steps
 from webadmin.accounts.errors import SignInOver, SignInRefused
 from webadmin.accounts.factor_models import Passkey, PendingSignIn
 from webadmin.accounts.models import Account
@@ -23,7 +23,7 @@ class SignInForm(FlaskForm):
     name = StringField("Username or e-mail", [InputRequired("Your username or e-mail is needed.")],
                        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True})
     password = forms.current_password("Password")
-    remember = forms.tick("Remember me for 30 days")
+    remember = forms.tick("Remember me")
     next = HiddenField()
 
 
@@ -46,6 +46,7 @@ def first_page() -> ResponseReturnValue:
 def login() -> ResponseReturnValue:
     """By name and password, or by a passkey. One answer and one time for every reason to refuse; the password is never sent back."""
     form, trouble, site = SignInForm(), None, caller.relying_party()
+    form.remember.label.text = f"Remember me for {policies.words('remember_days', policies.lately().remember_days)}"
     going_to = signed_in.safe_next(form.next.data or request.args.get("next", ""))
     if request.method == "GET" and current_user.is_authenticated:
         return redirect(going_to, 303)

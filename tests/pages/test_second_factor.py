@@ -240,7 +240,7 @@ def test_where_the_policy_asks_an_administrator_gets_nowhere_else_first(browser,
         browser.get(address, 303)
         assert browser.location == "/me/authenticator"
     page = browser.follow()
-    assert page.h1 == "Add a second factor"
+    assert page.h1 == "Add a second factor" and page.href("add a passkey") == "/me/passkeys/new"
     page = browser.send("/me/authenticator", 200, code=Phone(key_on(page)).code())
     assert len(codes_on(page)) == 10 and browser.get("/users").h1.startswith("Users")
     assert Visitor(app).sign_in("bob").get("/me")

@@ -43,7 +43,7 @@ def authenticator() -> ResponseReturnValue:
     secret = totp.secret(g.account, nonce)
     size, path = qr.drawn(totp.address(g.account, nonce, ISSUER))
     return render_template("me/authenticator.html", form=form, size=size, path=path, forced=factors.asked_of(g.account),
-                           secret=" ".join(re.findall("....", secret))), 422 if form.errors else 200
+                           site=caller.relying_party(), secret=" ".join(re.findall("....", secret))), 422 if form.errors else 200
 
 
 @pages.route("/authenticator/remove", methods=["GET", "POST"])

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from webadmin.accounts import users
+from tests.conftest import BROWSER, at_once
+from webadmin.accounts import mass, signin, users
 from webadmin.accounts.changes import COMMAND_LINE
-from webadmin.accounts.models import Account, Change
+from webadmin.accounts.models import Account, Change, Role
 from webadmin.store import database, pools
 
 RAISED = {"postgresql": "DO $$ BEGIN RAISE EXCEPTION 'tried' USING ERRCODE = '{state}'; END $$",
@@ -89,3 +90,25 @@ def _wait_for(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < last_moment
         time.sleep(0.01)
+
+
+def test_a_change_of_all_accounts_and_sign_ins_do_not_block_each_other(store, ada, by_ada):
+    """Many rows: few are not read along an index, in which the changed entries are."""
+    rows = [{"object_id": f"{number:024x}", "username": f"p{number}", "username_key": f"p{number}", "display_name": "", "display_key": f"p{number}",
+             "role": Role.ADMINISTRATOR if number % 10 == 0 else Role.USER, "created_at": number, "updated_at": number} for number in range(300)]
+    Account.insert_many(rows).execute()
+    people = list(Account.select().order_by(Account.id))
+
+    def sign_in() -> None:
+        for account in people[::3]:
+            signin.welcome(account, by=BROWSER)
+
+    def change_all() -> None:
+        for number in range(6):
+            mass.update({"last_name": f"Todd {number}"}, by=by_ada)
+
+    def disable_and_enable() -> None:
+        for _ in range(10):
+            users.disable(people[1], by=by_ada)
+            users.enable(people[1], by=by_ada)
+    assert at_once(sign_in, change_all, sign_in, disable_and_enable) == [None] * 4

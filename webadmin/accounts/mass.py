@@ -63,7 +63,7 @@ def delete_others(*, by: Actor, dry_run: bool = False) -> Plan:
     with database.transaction():
         rows.hold_administrators()
         _must_remain(by)      # two who delete everybody at once would delete each other
-        _hold(others)
+        _hold_everyone()
         for table in (Session, Login):
             table.delete().where(table.account_id != by.account_id).execute()
         number, now = changes.next_number(), database.now()      # from here on the log's head is held: no row of others after it
@@ -96,7 +96,7 @@ def _secret(password: str, unique: dict[str, str], by: Actor) -> tuple[str, str]
 
 def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Actor, keep: Kept) -> None:
     everyone = _everyone()
-    _hold(everyone)
+    _hold_everyone()
     if secret:
         _end_sessions(by, keep)
     number = changes.next_number()      # from here on the log's head is held: no row of others after it
@@ -126,10 +126,11 @@ def _end_sessions(by: Actor, keep: Kept) -> None:
         table.update(epoch=epoch).where(table.id == kept).execute()
 
 
-def _hold(accounts: ModelSelect) -> None:
-    """Rows before the log's head, always in one order, or two writers could wait for each other."""
+def _hold_everyone() -> None:
+    """Rows before the log's head, always in one order, or two writers could wait for each other. By number and with a column that no index
+    has: MariaDB would hold the entry of an index first, and then wait for a row whose writer waits for that entry."""
     if database.engine() != "sqlite":
-        for _ in dialect.locked(accounts.order_by(Account.id)).tuples().iterator():
+        for _ in dialect.locked(Account.select(Account.id, Account.version).order_by(Account.id)).tuples().iterator():
             pass
 
 

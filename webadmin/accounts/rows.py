@@ -59,7 +59,9 @@ def another_administrator(account: Account) -> bool:
 def hold_administrators() -> None:
     """Where rows can be held, all administrators are, in one order and first of all: two must not leave at once, nor block each other."""
     if database.engine() != "sqlite":
-        list(dialect.locked(Account.select(Account.id).where(Account.shelf == ACTIVE_ADMINISTRATOR).order_by(Account.id)))
+        found = [row[0] for row in Account.select(Account.id).where(Account.shelf == ACTIVE_ADMINISTRATOR).tuples()]
+        held = Account.select(Account.id, Account.version).where(Account.id.in_(found))      # by the rows themselves, as mass.py says
+        list(dialect.locked(held.order_by(Account.id)))
 
 
 def keep_an_administrator(account: Account) -> None:

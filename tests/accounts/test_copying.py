@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.authenticator import ORIGIN, Authenticator
 from tests.conftest import BROWSER, PASSWORD, VARIABLES, _new_database
 from tests.phone import Phone
-from webadmin.accounts import copying, directory, factors, sessions, signin, steps, tokens, totp, users, verification
+from webadmin.accounts import copying, directory, factors, passkeys, sessions, signin, steps, tokens, totp, users, verification
+from webadmin.accounts.ceremonies import RelyingParty
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.models import Account, Change, Detail, Model
@@ -41,6 +43,8 @@ def life(store, ada, bob, carol, person) -> str:
     signin.authenticate("ada", PASSWORD, by=BROWSER)
     nonce = totp.new_nonce()
     factors.add_app(bob, nonce, Phone(totp.secret(bob, nonce)).code(), by=BROWSER.as_account(bob))
+    by_bob, site = BROWSER.as_account(bob), RelyingParty("localhost", ORIGIN)
+    passkeys.add(bob, Authenticator().create(passkeys.begin_adding(bob, site, by=by_bob)), "Phone", site, by=by_bob)
     users.enable(bob, by=COMMAND_LINE)
     steps.begin("bob", PASSWORD, by=BROWSER)
     purged = person("purged")

@@ -7,9 +7,11 @@ import pytest
 
 from tests import unwritable
 from tests.accounts.test_signin import attempt, fail
+from tests.authenticator import ORIGIN, Authenticator
 from tests.conftest import BROWSER, PASSWORD, again
 from tests.phone import Phone
-from webadmin.accounts import factors, read_only, sessions, signin, steps, throttle, tokens, totp, users
+from webadmin.accounts import factors, passkeys, read_only, sessions, signin, steps, throttle, tokens, totp, users
+from webadmin.accounts.ceremonies import RelyingParty
 from webadmin.accounts.errors import WrongCredentials
 from webadmin.accounts.models import Change, Session, Throttle
 from webadmin.store import database
@@ -169,3 +171,11 @@ def test_what_the_log_cannot_take_stands_in_the_servers_own(turned, bob, caplog)
     said = [record.getMessage() for record in caplog.records]
     assert ["signed-in" in said[0], "wrong-password" in said[1]] == [True, True] and all(f"account {bob.id}," in each for each in said)
     assert "secret" not in caplog.text
+
+
+def test_a_passkey_opens_nothing_because_its_challenge_could_not_be_marked_as_answered(turned, bob):
+    device, site, by = Authenticator(), RelyingParty("localhost", ORIGIN), BROWSER.as_account(bob)
+    passkeys.add(bob, device.create(passkeys.begin_adding(bob, site, by=by)), "Phone", site, by=by)
+    with turned(), pytest.raises(database.ReadOnly):
+        passkeys.sign_in(device.get(passkeys.begin_sign_in(site)), site, by=BROWSER)
+    assert passkeys.sign_in(device.get(passkeys.begin_sign_in(site)), site, by=BROWSER) == bob

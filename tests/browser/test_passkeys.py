@@ -38,14 +38,18 @@ def add(person: Person, name: str = "My phone") -> None:
     expect(person.page.get_by_role("heading", level=1, name="Put these recovery codes away")).to_be_visible()
 
 
+def offers_nothing_by_itself(person: Person) -> None:
+    """A browser that asks for passkeys only when a button is pressed."""
+    person.page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
+
+
 def test_a_passkey_is_added_and_signs_in_without_a_password(person: Person, finger: Finger) -> None:
     add(person)
     person.open("/me")
     expect(person.page.get_by_role("region", name="Second factors")).to_contain_text("My phone")
-    finger.lift()
+    offers_nothing_by_itself(person)
     person.press("Sign out")
     person.told("You are signed out.")
-    finger.lay_down()
     person.press("Sign in with a passkey")
     expect(person.page.get_by_role("heading", level=1, name="My account")).to_be_visible()
     expect(person.page.get_by_role("region", name="Sign-ins")).to_contain_text("Passkey “My phone”")
@@ -85,11 +89,10 @@ def test_it_confirms(person: Person, finger: Finger, console: Console) -> None:
 def test_who_is_not_recognised_is_told_and_may_use_the_password(person: Person, finger: Finger, bob: Newcomer) -> None:
     add(person)
     person.open("/me")
-    finger.lift()
+    offers_nothing_by_itself(person)
     person.press("Sign out")
     person.told("You are signed out.")
     finger.is_not_recognised()
-    finger.lay_down()
     person.press("Sign in with a passkey")
     expect(person.page.get_by_text("Nothing was done: the question was closed, or it took too long.")).to_be_visible()
     person.write("Username or e-mail", bob.username)

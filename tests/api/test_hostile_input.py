@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,12 @@ from tests.api.conftest import NEW_PASSWORD, Script, all_routes, all_rows, named
 from tests.conftest import PASSWORD
 from webadmin.accounts import names
 from webadmin.accounts.models import Account
+from webadmin.api.wire import LONGEST_BODY
 
 USUAL = {"last_signed_in_at": 0}
+SUITE = os.environ.get("WEBADMIN_TRY_JSON_SUITE", "")
+STRICTER = {"y_object_duplicated_key", "y_object_duplicated_key_and_value", "y_object_extreme_numbers", "y_number", "y_number_real_capital_e",
+            "y_number_real_exponent", "y_number_real_fraction_exponent"}      # a key twice; numbers from 10^18 on
 TOKEN = "a-token-of-more-than-20-letters"
 
 
@@ -173,6 +179,22 @@ def test_a_broken_body_is_a_400(door, knock):
         if not (door.optional and body == b""):
             assert knock(door, body).status_code == 400, body[:60]
     assert unchanged() == before
+
+
+@pytest.mark.skipif(not SUITE, reason="WEBADMIN_TRY_JSON_SUITE names no folder test_parsing of github.com/nst/JSONTestSuite")
+def test_the_published_json_suite(door, knock):
+    """n_ must be refused; y_ and i_ may be; as the value of a key that no contract names every y_ is taken, but for those of STRICTER."""
+    files = {path.stem: path.read_bytes() for path in Path(SUITE).glob("*.json")}
+    assert len(files) > 300
+    knock(door, b"{")
+    for name, body in files.items():
+        status = knock(door, body).status_code
+        refused = name.startswith("n_") and not (door.optional and body == b"")
+        assert status == (413 if len(body) > LONGEST_BODY else 400) if refused else status < 500, (name, status)
+    if door.path == "/api/v1/login":
+        good = json.dumps(door.body)[:-1].encode()
+        taken = {name: knock(door, good + b', "x": ' + body + b"}").status_code == 200 for name, body in files.items() if name.startswith("y_")}
+        assert {name for name, fine in taken.items() if not fine} == STRICTER
 
 
 def test_a_body_is_utf_8(door, knock):

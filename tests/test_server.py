@@ -274,33 +274,6 @@ def test_answers_do_not_tell_what_serves_them(server: Server) -> None:
         assert b"server:" not in client.recv(65_536).lower()
 
 
-SMUGGLED = b"GET /second HTTP/1.1\r\nHost: x\r\n\r\n"
-TWO_LENGTHS = {
-    "both kinds": b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "two": b"Content-Length: 0\r\nContent-Length: 37\r\n\r\n",
-    "two in one": b"Content-Length: 0, 37\r\n\r\n",
-    "with a sign": b"Content-Length: +2\r\n\r\n{}",
-    "with an underscore": b"Content-Length: 1_0\r\n\r\n{}",
-    "below nothing": b"Content-Length: -1\r\n\r\n",
-    "unknown coding": b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "space before the colon": b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "vertical tab": b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
-    "chunk with a prefix": b"Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
-    "chunk below nothing": b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
-    "line break in a value": b"X: a\rTransfer-Encoding: chunked\r\n\r\n",
-    "NUL in a value": b"X: a\0b\r\n\r\n",
-}
-
-
-@pytest.mark.parametrize("case", TWO_LENGTHS)
-def test_a_request_whose_length_is_in_doubt_is_refused_and_its_connection_closed(server: Server, case: str) -> None:
-    answer = b""
-    with server.connect(b"POST / HTTP/1.1\r\nHost: x\r\n" + TWO_LENGTHS[case] + SMUGGLED) as connection, contextlib.suppress(ConnectionError):
-        while piece := connection.recv(65536):
-            answer += piece
-    assert re.match(rb"HTTP/1\.[01] (400|501) ", answer) and answer.count(b"HTTP/1.") == 1
-
-
 def test_one_source_does_not_take_every_connection(start: Callable[..., Server]) -> None:
     server = start(WEBADMIN_WORKERS="1")
     held = [server.connect(b"GET / HTTP/1.1\r\nHost: x\r\n") for _ in range(450)]
@@ -367,3 +340,53 @@ def test_behind_a_declared_proxy_nobody_pays_for_another(start: Callable[..., Se
     server = start(WEBADMIN_WORKERS="1", WEBADMIN_PROXIES="1")
     with server.connect(b"") as shared:
         assert [told(shared, "/refused")[0] for _ in range(12)][-1] == "refused 12"
+
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
+SECOND = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+SMUGGLED = {
+    "both lengths": POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "both, the other way round": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 0\r\nContent-Length: 39\r\n\r\n",
+    "two lengths in one": POST + b"Content-Length: 0, 39\r\n\r\n",
+    "a length with a sign": POST + b"Content-Length: +0\r\n\r\n",
+    "a negative length": POST + b"Content-Length: -1\r\n\r\n",
+    "a length in hexadecimal": POST + b"Content-Length: 0x0\r\n\r\n",
+    "a length with an underline": POST + b"Content-Length: 0_0\r\n\r\n",
+    "a length of other digits": POST + b"Content-Length: \xb2\r\n\r\n",
+    "xchunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "chunked twice": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "chunked with something": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "chunked in two lines": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked in HTTP/1.0": POST.replace(b"1.1", b"1.0") + b"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "gzip": POST + b"Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
+    "chunked with a vertical tab": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "a space before the colon": POST + b"Content-Length : 0\r\n\r\n",
+    "a tab before the colon": POST + b"Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n",
+    "a header without a name": POST + b": x\r\n\r\n",
+    "a header without a colon": POST + b"Foo\r\n\r\n",
+    "a space in a name": POST + b"Foo Bar: x\r\n\r\n",
+    "a zero in a header": POST + b"Foo: a\0b\r\n\r\n",
+    "a lone line feed": b"GET / HTTP/1.1\nHost: a\n\n",
+    "a lone carriage return": POST + b"Foo: a\rContent-Length: 39\r\n\r\n",
+    "a chunk of no number": POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n",
+    "a chunk with a sign": POST + b"Transfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n",
+    "a chunk below nothing": POST + b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+    "a chunk with 0x": POST + b"Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
+    "a chunk that is too long": POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
+}
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("lasting"))
+    yield server
+    server.end()
+
+
+@pytest.mark.parametrize("name", SMUGGLED)
+def test_what_two_servers_could_read_differently_is_refused_and_the_connection_closed(lasting: Server, name: str) -> None:
+    """And what comes after it over the same connection is no request (RFC 9112, sections 2.2, 5.1, 6 and 7.1)."""
+    with lasting.connect(SMUGGLED[name] + SECOND) as connection:
+        answer = received(connection)
+    assert re.match(rb"HTTP/1\.[01] (400|501) ", answer) and answer.count(b"HTTP/1.") == 1, answer

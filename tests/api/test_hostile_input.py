@@ -187,7 +187,7 @@ def test_the_published_json_suite(door, knock):
     files = {path.stem: path.read_bytes() for path in Path(SUITE).glob("*.json")}
     assert len(files) > 300
     knock(door, b"{")
-    for name, body in files.items():
+    for name, body in sorted(files.items(), key=lambda each: not each[0].startswith("n_")):      # a good one may make an account
         status = knock(door, body).status_code
         refused = name.startswith("n_") and not (door.optional and body == b"")
         assert status == (413 if len(body) > LONGEST_BODY else 400) if refused else status < 500, (name, status)

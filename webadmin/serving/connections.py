@@ -1,6 +1,7 @@
 """One connection: who is too slow to be kept, and who is not listened to for a moment. What it answers is in answers.py."""
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -24,6 +25,8 @@ TOLD_OFTEN = 10
 DEAF_SECONDS = 0.075
 LOOK_SECONDS = 1
 
+ENCODING = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILINE)
+
 
 class _Request(HTTPRequestParser):
     def parse_header(self, header_plus: bytes) -> None:
@@ -31,6 +34,10 @@ class _Request(HTTPRequestParser):
         super().parse_header(header_plus)
         if "CONTENT_LENGTH" in self.headers and self.chunked:
             raise ParsingError("Content-Length and Transfer-Encoding together")
+        if "TRANSFER_ENCODING" in self.headers:      # it stays there where the version does not know it
+            raise ParsingError("Transfer-Encoding in an old version")
+        if b"," in b",".join(ENCODING.findall(header_plus)):
+            raise ParsingError("Transfer-Encoding twice")
 
 
 class _Connection(HTTPChannel):

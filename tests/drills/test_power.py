@@ -25,7 +25,7 @@ from tests.drills.console import BASIC, Client, Console, followed, times
 CALLS = "write,pwrite64,pwritev,ftruncate,fallocate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat"
 CALL = re.compile(r"(\d+) +(\d+\.\d+) (?:<\.\.\. )?(\w+)(?: resumed>|\()(.*?)(?:\) += (-?\d+).*| <unfinished \.\.\.>)$")
 DATABASE, SECTOR = ("webadmin.db", "webadmin.db-wal"), 512
-LAZY = "from webadmin.store import pools; pools.PRAGMAS[2] = ('synchronous', 'normal'); import run, sys; sys.exit(run.main())"
+LAZY = "from webadmin.store import pools; pools.PRAGMAS[2] = ('synchronous', 1); import run, sys; sys.exit(run.main())"
 
 
 @dataclass

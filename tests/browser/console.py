@@ -21,15 +21,16 @@ PASSWORD = "a short walk before breakfast"
 class Console:
     """`python run.py` on a free port, with a data folder of its own. `link` is the printed set-up link."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, quick: bool = True) -> None:
+        """`quick`: passwords are hashed as tests do, and the console says so on every page."""
         port = _free_port()
         self.database = folder / "webadmin.db"
         self.address = f"http://127.0.0.1:{port}"
         self.log = (folder / "log").open("w")
         self.process = subprocess.Popen(
             [sys.executable, "run.py"], cwd=ROOT, stdout=subprocess.PIPE, stderr=self.log, text=True,
-            env={**_without_settings(), "WEBADMIN_DATA": str(folder), "WEBADMIN_PORT": str(port), "WEBADMIN_TESTING": "1",
-                 "WEBADMIN_BCRYPT_COST": "4", "WEBADMIN_WORKERS": "1"})
+            env={**_without_settings(), "WEBADMIN_DATA": str(folder), "WEBADMIN_PORT": str(port), "WEBADMIN_WORKERS": "1",
+                 **({"WEBADMIN_TESTING": "1", "WEBADMIN_BCRYPT_COST": "4"} if quick else {})})
         assert self.process.stdout
         said = self.process.stdout.readline()
         assert said.startswith("Set-up: "), (folder / "log").read_text()

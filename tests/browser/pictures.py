@@ -47,7 +47,7 @@ PEOPLE: list[tuple[str, str, float, float | None]] = [
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        console = Console(Path(folder))
+        console = Console(Path(folder), quick=False)
         try:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
             office = _fill(console, playwright)

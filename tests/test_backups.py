@@ -15,8 +15,7 @@ from tests.conftest import BROWSER, PASSWORD, again
 from webadmin import backups, keeper, start
 from webadmin.accounts import keys, policies, sessions, signin, tokens, users, verification
 from webadmin.accounts.changes import COMMAND_LINE
-from webadmin.accounts.factor_models import PendingSignIn
-from webadmin.accounts.models import Account, Change, Job, Login, Session
+from webadmin.accounts.models import Account, Change, Job, Login, PendingSignIn, Session
 from webadmin.store import database, occupied
 
 SERVER = """

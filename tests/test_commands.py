@@ -5,8 +5,9 @@ import pytest
 
 from tests.conftest import BROWSER, PASSWORD
 from tests.phone import Phone
-from webadmin.accounts import factors, totp, users
+from webadmin.accounts import users
 from webadmin.accounts.models import Account, Change, Role
+from webadmin.accounts.second_factors import factors, totp
 from webadmin.store import database
 
 

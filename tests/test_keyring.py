@@ -13,8 +13,7 @@ import pytest
 from tests.conftest import BROWSER, PASSWORD
 from webadmin import backups, start
 from webadmin.accounts import expiry, keyring, keys, sessions, signin, tokens, verification
-from webadmin.accounts.models import Account, Change, Session
-from webadmin.accounts.setting_models import KeyMark
+from webadmin.accounts.models import Account, Change, KeyMark, Session
 from webadmin.store import database, occupied
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,8 +17,7 @@ from playhouse.migrations import Migration
 
 from webadmin.accounts import changes, keyring, keys
 from webadmin.accounts.changes import COMMAND_LINE, Kind
-from webadmin.accounts.factor_models import PendingSignIn
-from webadmin.accounts.models import Link, Login, Session
+from webadmin.accounts.models import Link, Login, PendingSignIn, Session
 from webadmin.store import database, occupied, sqlite_file
 from webadmin.store.write_queue import BUSY_MS
 

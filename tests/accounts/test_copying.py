@@ -10,11 +10,12 @@ import pytest
 from tests.authenticator import ORIGIN, Authenticator
 from tests.conftest import BROWSER, PASSWORD, VARIABLES, _new_database
 from tests.phone import Phone
-from webadmin.accounts import copying, directory, factors, passkeys, sessions, signin, steps, tokens, totp, users, verification
-from webadmin.accounts.ceremonies import RelyingParty
+from webadmin.accounts import copying, directory, sessions, signin, tokens, users, verification
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.models import Account, Change, Detail, Model
+from webadmin.accounts.second_factors import factors, passkeys, steps, totp
+from webadmin.accounts.second_factors.ceremonies import RelyingParty
 from webadmin.store import bulk, database
 
 ENGINES = ("sqlite", "postgresql", "mariadb")

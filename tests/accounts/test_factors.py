@@ -10,11 +10,11 @@ import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again, at_once
 from tests.phone import Phone
-from webadmin.accounts import expiry, factors, keys, policies, recovery, sessions, signin, steps, throttle, tokens, totp, users
+from webadmin.accounts import expiry, keys, policies, sessions, signin, throttle, tokens, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import Invalid, NotAllowed, NotFound, SignInOver, TooManyAttempts, WrongCode, WrongCredentials
-from webadmin.accounts.factor_models import Authenticator, PendingSignIn, RecoveryCode
-from webadmin.accounts.models import Change, Detail, Login, Role, Session
+from webadmin.accounts.models import Authenticator, Change, Detail, Login, PendingSignIn, RecoveryCode, Role, Session
+from webadmin.accounts.second_factors import factors, recovery, steps, totp
 from webadmin.store import database
 
 

@@ -13,8 +13,7 @@ from tests.conftest import BROWSER, at_once, kinds
 from webadmin.accounts import policies, registration, sessions, verification
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import Invalid, NotAllowed, RegistrationClosed
-from webadmin.accounts.models import Change, Detail
-from webadmin.accounts.setting_models import Setting
+from webadmin.accounts.models import Change, Detail, Setting
 from webadmin.settings import Given, SettingError
 from webadmin.store import database
 

@@ -10,10 +10,11 @@ from tests.accounts.test_signin import attempt, fail
 from tests.authenticator import ORIGIN, Authenticator
 from tests.conftest import BROWSER, PASSWORD, again
 from tests.phone import Phone
-from webadmin.accounts import factors, passkeys, read_only, sessions, signin, steps, throttle, tokens, totp, users
-from webadmin.accounts.ceremonies import RelyingParty
+from webadmin.accounts import read_only, sessions, signin, throttle, tokens, users
 from webadmin.accounts.errors import WrongCredentials
 from webadmin.accounts.models import Change, Session, Throttle
+from webadmin.accounts.second_factors import factors, passkeys, steps, totp
+from webadmin.accounts.second_factors.ceremonies import RelyingParty
 from webadmin.store import database
 
 

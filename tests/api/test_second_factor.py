@@ -7,9 +7,10 @@ from tests.api.conftest import Script, basic, claims, every_engine
 from tests.api.test_gate import SIGN_INS, sign_in
 from tests.conftest import BROWSER, PASSWORD
 from tests.phone import Phone
-from webadmin.accounts import factors, policies, totp, users
+from webadmin.accounts import policies, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Account, Change
+from webadmin.accounts.second_factors import factors, totp
 
 
 def add_app(account: Account) -> Phone:

@@ -10,8 +10,9 @@ from tests.authenticator import Authenticator
 from tests.conftest import PASSWORD, again
 from tests.visitor import Visitor
 from webadmin import create_app
-from webadmin.accounts import factors, passkeys, recovery, users
+from webadmin.accounts import users
 from webadmin.accounts.models import Session
+from webadmin.accounts.second_factors import factors, passkeys, recovery
 
 URL = "https://accounts.example.com"
 

@@ -6,9 +6,10 @@ import pytest
 from tests.conftest import PASSWORD, again
 from tests.phone import Phone
 from tests.visitor import Visitor
-from webadmin.accounts import factors, policies, tokens, users
+from webadmin.accounts import policies, tokens, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.models import Session
+from webadmin.accounts.second_factors import factors
 
 pytestmark = pytest.mark.usefixtures("ada")      # there is an administrator
 

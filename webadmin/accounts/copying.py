@@ -13,7 +13,9 @@ from playhouse.migrations import MigrationError
 
 from webadmin.accounts import search
 from webadmin.accounts.errors import AccountError
-from webadmin.accounts.models import Account, Change, EmailSort, Id, LogHead, Model, Shelf
+from webadmin.accounts.models import Account, Change, LogHead, Model
+from webadmin.accounts.models.accounts import EmailSort, Shelf
+from webadmin.accounts.models.base import Id
 from webadmin.store import bulk, database, dialect
 
 PAGE = 1_000

@@ -7,8 +7,7 @@ from peewee import Field
 
 from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
-from webadmin.accounts.factor_models import PendingSignIn
-from webadmin.accounts.models import Change, Detail, Link, LogHead, Login, RevokedToken, Session, Throttle
+from webadmin.accounts.models import Change, Detail, Link, LogHead, Login, PendingSignIn, RevokedToken, Session, Throttle
 from webadmin.accounts.throttle import FORGOTTEN_AFTER
 from webadmin.store import database, dialect
 from webadmin.store.database import DAY_MS

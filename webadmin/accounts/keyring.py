@@ -4,9 +4,7 @@ from __future__ import annotations
 from webadmin.accounts import changes, keys, seals
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import AccountError
-from webadmin.accounts.factor_models import Authenticator, PendingSignIn, RecoveryCode
-from webadmin.accounts.models import Link, LogHead, Login, Session
-from webadmin.accounts.setting_models import KeyMark
+from webadmin.accounts.models import Authenticator, KeyMark, Link, LogHead, Login, PendingSignIn, RecoveryCode, Session
 from webadmin.store import database, dialect
 
 FIRST = ("cookies", "tokens", "log", "jwt")      # those of the first versions, which kept no digests

@@ -15,7 +15,7 @@ from webadmin import settings
 from webadmin.accounts import changes
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import AccountError, Invalid
-from webadmin.accounts.setting_models import Setting
+from webadmin.accounts.models import Setting
 from webadmin.settings import Given, SettingError
 from webadmin.store import database
 from webadmin.store.prepared import Prepared

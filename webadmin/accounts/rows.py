@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from webadmin.accounts import search
 from webadmin.accounts.errors import Conflict, LastAdministrator, NotFound, UsernameTaken
-from webadmin.accounts.factor_models import OF_AN_ACCOUNT
-from webadmin.accounts.models import Account, Model
+from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Model
 from webadmin.store import database, dialect
 
 ACTIVE_ADMINISTRATOR = 1      # the shelf of models.Shelf

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from webadmin.accounts import changes, factors, passwords, read_only, rows, throttle, totp, users
+from webadmin.accounts import changes, passwords, read_only, rows, throttle, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, WrongCode, WrongCredentials
 from webadmin.accounts.models import Account
+from webadmin.accounts.second_factors import factors, totp
 from webadmin.accounts.throttle import Attempt
 from webadmin.store import database
 from webadmin.store.database import MINUTE_MS

@@ -3,10 +3,11 @@ from __future__ import annotations
 
 from peewee import Expression, Field, fn
 
-from webadmin.accounts import directory, factors, passwords
+from webadmin.accounts import directory, passwords
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.models import Change, LogHead, Session
 from webadmin.accounts.policies import Policies
+from webadmin.accounts.second_factors import factors
 from webadmin.store import database
 from webadmin.store.database import DAY_MS, HOUR_MS, MINUTE_MS
 

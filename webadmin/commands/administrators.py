@@ -5,10 +5,11 @@ import click
 from flask import current_app
 
 from webadmin import start
-from webadmin.accounts import factors, users
+from webadmin.accounts import users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError, NotFound
 from webadmin.accounts.models import Role
+from webadmin.accounts.second_factors import factors
 from webadmin.commands import opened
 from webadmin.store import database
 

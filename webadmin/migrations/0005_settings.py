@@ -1,7 +1,7 @@
 """What administrators change while it runs, and which keys the store was written with."""
-from webadmin.accounts import setting_models
+from webadmin.accounts import models
 from webadmin.store import database
 
 
 def up(migrator, db):
-    database.create_tables(setting_models.Setting, setting_models.KeyMark)
+    database.create_tables(models.Setting, models.KeyMark)

@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from webadmin import caller
-from webadmin.accounts import factors, recovery, totp
 from webadmin.accounts.errors import AccountError
+from webadmin.accounts.second_factors import factors, recovery, totp
 from webadmin.accounts.sessions import Kept
 from webadmin.pages import forms, qr, signed_in
 

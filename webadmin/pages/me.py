@@ -7,8 +7,9 @@ from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
 
 from webadmin import caller, security
-from webadmin.accounts import activity, factors, recovery, sessions, signin, tokens, users
+from webadmin.accounts import activity, sessions, signin, tokens, users
 from webadmin.accounts.errors import AccountError, WrongCredentials
+from webadmin.accounts.second_factors import factors, recovery
 from webadmin.pages import forms, shown, signed_in
 
 pages = signed_in.door("me")

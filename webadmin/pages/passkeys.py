@@ -12,9 +12,10 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from webadmin import caller
-from webadmin.accounts import passkeys, sessions
-from webadmin.accounts.ceremonies import RelyingParty
+from webadmin.accounts import sessions
 from webadmin.accounts.errors import AccountError, SignInOver
+from webadmin.accounts.second_factors import passkeys
+from webadmin.accounts.second_factors.ceremonies import RelyingParty
 from webadmin.accounts.sessions import Kept
 from webadmin.pages import forms, signed_in
 

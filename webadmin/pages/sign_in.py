@@ -9,10 +9,10 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
 
 from webadmin import caller, security
-from webadmin.accounts import factors, passkeys, policies, recovery, sessions, steps
+from webadmin.accounts import policies, sessions
 from webadmin.accounts.errors import SignInOver, SignInRefused
-from webadmin.accounts.factor_models import Passkey, PendingSignIn
-from webadmin.accounts.models import Account
+from webadmin.accounts.models import Account, Passkey, PendingSignIn
+from webadmin.accounts.second_factors import factors, passkeys, recovery, steps
 from webadmin.pages import forms, signed_in
 
 pages = signed_in.door("sign_in")

@@ -15,9 +15,10 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField
 
 from webadmin import caller, failures, security
-from webadmin.accounts import factors, passkeys, policies, sessions, signin, throttle
+from webadmin.accounts import policies, sessions, signin, throttle
 from webadmin.accounts.errors import SignInRefused
 from webadmin.accounts.models import Account
+from webadmin.accounts.second_factors import factors, passkeys
 from webadmin.pages import forms
 from webadmin.store import database
 

@@ -11,9 +11,10 @@ from wtforms import DateField, HiddenField, RadioField, SelectChoice
 from wtforms.validators import Optional
 
 from webadmin import caller
-from webadmin.accounts import activity, directory, factors, recovery, sessions, users
+from webadmin.accounts import activity, directory, sessions, users
 from webadmin.accounts.errors import AccountError, Conflict, Invalid, NotFound
 from webadmin.accounts.models import Account, Role
+from webadmin.accounts.second_factors import factors, recovery
 from webadmin.pages import forms, listing, shown, signed_in
 
 pages = signed_in.door("users", "/users")

@@ -1,6 +1,6 @@
 """Second factors: which an account has, whether it needs one, adding and removing them, and what a typed code proves.
 
-Whoever adds a kind of factor adds it to Held, to `of`, and to OF_AN_ACCOUNT of factor_models.py.
+Whoever adds a kind of factor adds it to Held, to `of`, and to OF_AN_ACCOUNT of models/second_factors.py.
 """
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from webadmin.accounts import changes, policies, recovery, rows, sessions, totp
+from webadmin.accounts import changes, policies, rows, sessions
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid, NotFound
-from webadmin.accounts.factor_models import OF_AN_ACCOUNT, Authenticator, Passkey, RecoveryCode
-from webadmin.accounts.models import Account
+from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Authenticator, Passkey, RecoveryCode
+from webadmin.accounts.second_factors import recovery, totp
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 from webadmin.store import database
 

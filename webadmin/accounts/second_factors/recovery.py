@@ -5,8 +5,7 @@ import re
 import secrets
 
 from webadmin.accounts import keys
-from webadmin.accounts.factor_models import RecoveryCode
-from webadmin.accounts.models import Account
+from webadmin.accounts.models import Account, RecoveryCode
 from webadmin.store import database
 
 CODES = 10

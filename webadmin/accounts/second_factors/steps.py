@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from peewee import Expression
 
-from webadmin.accounts import factors, keys, signin, throttle, tokens, users
+from webadmin.accounts import keys, signin, throttle, tokens, users
 from webadmin.accounts.changes import Actor
 from webadmin.accounts.errors import SignInOver
-from webadmin.accounts.factor_models import PendingSignIn
-from webadmin.accounts.models import Account
+from webadmin.accounts.models import Account, PendingSignIn
+from webadmin.accounts.second_factors import factors
 from webadmin.accounts.signin import Second
 from webadmin.accounts.throttle import Attempt
 from webadmin.store import database

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from peewee import BigIntegerField, CharField
 
-from webadmin.accounts.models import Model, text
+from webadmin.accounts.models.base import Model, text
 
 
 class Setting(Model):
@@ -20,3 +20,12 @@ class KeyMark(Model):
 
     name = CharField(max_length=32, primary_key=True)
     mark = CharField(max_length=64)
+
+
+class Job(Model):
+    """Work that is done by the clock; whichever process takes it first does it."""
+
+    name = CharField(max_length=32, primary_key=True)
+    due_at = BigIntegerField(default=0)
+    ran_at = BigIntegerField(null=True)
+    outcome = text(default="")

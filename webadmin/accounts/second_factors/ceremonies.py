@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 
 from webadmin.accounts import keys
 from webadmin.accounts.errors import PasskeyRefused
-from webadmin.accounts.factor_models import Passkey
-from webadmin.accounts.models import Account
+from webadmin.accounts.models import Account, Passkey
 from webadmin.store import database
 from webadmin.store.database import MINUTE_MS
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from peewee import BigIntegerField, BooleanField, CharField, SmallIntegerField, TextField
 
-from webadmin.accounts.models import Id, Model, text
+from webadmin.accounts.models.base import Id, Model, text
 
 
 class Authenticator(Model):

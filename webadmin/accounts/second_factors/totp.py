@@ -11,8 +11,7 @@ import re
 import secrets
 
 from webadmin.accounts import keys
-from webadmin.accounts.factor_models import Authenticator
-from webadmin.accounts.models import Account
+from webadmin.accounts.models import Account, Authenticator
 from webadmin.store import database
 
 STEP_SECONDS = 30

@@ -9,12 +9,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from webadmin.accounts import ceremonies, changes, factors, names, rows, signin, steps, throttle
-from webadmin.accounts.ceremonies import ADD, CONFIRM, SECOND, SIGN_IN, Answer, RelyingParty
+from webadmin.accounts import changes, names, rows, signin, throttle
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid, NotFound, PasskeyRefused, TooManyAttempts, WrongCode
-from webadmin.accounts.factor_models import Passkey, PendingSignIn
-from webadmin.accounts.models import Account, RevokedToken
+from webadmin.accounts.models import Account, Passkey, PendingSignIn, RevokedToken
+from webadmin.accounts.second_factors import ceremonies, factors, steps
+from webadmin.accounts.second_factors.ceremonies import ADD, CONFIRM, SECOND, SIGN_IN, Answer, RelyingParty
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 from webadmin.accounts.signin import Second
 from webadmin.accounts.throttle import Attempt

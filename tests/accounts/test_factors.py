@@ -357,6 +357,21 @@ def test_every_refusal_of_an_account_with_a_factor_pays_for_exactly_one_check(ph
             assert isinstance(told.value, WrongCredentials)
 
 
+def test_a_text_that_is_too_long_is_refused_unheard_whether_there_is_a_factor_or_not(phone, bob, carol, monkeypatch):
+    from webadmin.accounts import passwords
+    paid, real = [], passwords._check
+    monkeypatch.setattr(passwords, "_check", lambda *given: (paid.append(1), real(*given))[1])
+    for letters in range(passwords.LONGEST - 7, passwords.LONGEST + 8):
+        costs = []
+        for name in ("bob", "carol", "nobody"):
+            paid.clear()
+            with pytest.raises(WrongCredentials):
+                signin.authenticate(name, f"{'x' * (letters - 6)}123456", by=BROWSER)
+            costs.append(len(paid))
+            throttle.forgive_all()
+        assert costs in ([1, 1, 1], [0, 0, 0]), letters
+
+
 def test_the_policy_asks_administrators_and_nobody_else(ada, bob, person, by_ada):
     eve = person("eve", role=Role.ADMINISTRATOR)
     assert not factors.asked_of(ada)

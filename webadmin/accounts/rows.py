@@ -4,20 +4,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from webadmin.accounts import search
-from webadmin.accounts.errors import Conflict, LastAdministrator, NotFound, UsernameTaken
+from webadmin.accounts.changes import Actor
+from webadmin.accounts.errors import Conflict, LastAdministrator, NotAllowed, NotFound, UsernameTaken
 from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Model
 from webadmin.store import database, dialect
 
 ACTIVE_ADMINISTRATOR = 1      # the shelf of models.Shelf
 
 
-def current(account: Account, version: int | None = None) -> Account:
-    """The account as it is now, held until the transaction ends. Raises NotFound, or Conflict where `version` is an older one."""
+def current(account: Account, version: int | None = None, *, by: Actor | None = None) -> Account:
+    """The account as it is now, held until the transaction ends. Raises NotFound, or Conflict where `version` is an older one.
+
+    With `by`, NotAllowed where the account's own person asks and everything of theirs has ended since `account` was read: a password
+    takes long to hash, and who was thrown out meanwhile must not set the next one.
+    """
     found = dialect.locked(Account.select().where(Account.id == account.id)).get_or_none()
     if found is None:
         raise NotFound
     if version is not None and found.version != version:
         raise Conflict(found)
+    if by is not None and by.account_id == account.id and found.epoch != account.epoch:
+        raise NotAllowed("Your sign-in has ended meanwhile.")
     return found
 
 

@@ -38,7 +38,8 @@ def authenticate(name: str, password: str, *, by: Actor, device: str = "") -> Ac
     Raises TooManyAttempts (429), Busy (503) or WrongCredentials.
     """
     known = users.named(name)
-    password, code = totp.split(password) if factors.of(known).app else (password, "")
+    may_be_both = len(passwords.normal(password) or "") <= passwords.LONGEST      # a longer text is refused unheard, whoever it is for
+    password, code = totp.split(password) if factors.of(known).app and may_be_both else (password, "")
     return _at_once(known, name, password, lambda account: totp.accept(account, code), by, device)
 
 
@@ -54,6 +55,8 @@ def basic(name: str, password: str, *, by: Actor) -> Account:
         return known
     account = _at_once(known, name, password, lambda _: False, by)
     fresh = users.find(account.id)       # the sign-in may have hashed the password anew
+    if fresh.epoch != account.epoch or not may_sign_in(fresh):      # what was proved is over already
+        raise WrongCredentials
     _verified.add(_proof(fresh, password))
     return fresh
 

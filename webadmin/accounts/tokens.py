@@ -17,6 +17,7 @@ from webadmin.accounts import changes, keys, passwords, signin
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Login, RevokedToken
+from webadmin.accounts.second_factors import factors
 from webadmin.store import database
 from webadmin.store.prepared import Prepared, slot
 
@@ -122,7 +123,7 @@ def read_refresh(token: str, audience: str) -> Bearer:
 def read_api_token(token: str) -> Bearer:
     """Who an API token stands for: one indexed read. Raises TokenRefused."""
     account = BY_API_TOKEN.first(keys.digest("api token", token)) if token else None
-    if account is None or not signin.may_sign_in(account):
+    if account is None or not signin.may_sign_in(account) or factors.asked_of(account):
         raise TokenRefused
     return Bearer(account)
 
@@ -149,7 +150,8 @@ def hashed(token: str) -> tuple[str, str | None]:
 
 
 def _in_force(login: Login, account: Account) -> bool:
-    return database.now() < login.expires_at and login.epoch == account.epoch and signin.may_sign_in(account)
+    alive = database.now() < login.expires_at and login.epoch == account.epoch
+    return alive and signin.may_sign_in(account) and not factors.asked_of(account)
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def update_with_password(account: Account, given: Mapping[str, Any], password: s
     by.must_own(account)
     hashed = _hashed(password, given.get("username", account.username), given.get("email") or account.email or "")
     with database.transaction():
+        rows.current(account, by=by)
         changed = update(account, given, by=by, version=version, reason=reason)
         return _set_password(changed, hashed, by=by, must_change=must_change, keep=keep)
 
@@ -126,7 +127,7 @@ def set_api_token(account: Account, api_token: tuple[str, str | None], *, by: Ac
     """Replace the API token by what tokens.hashed gave. One that another account has already opens nothing."""
     by.must_own(account)
     with database.transaction():
-        current = rows.current(account)
+        current = rows.current(account, by=by)
         current.token_hash, current.token_digest = _unless_taken(api_token, current)
         rows.save(current)
         changes.record(Kind.TOKEN, by=by, account=current, before={}, after={"api_token": changes.SECRET})
@@ -207,7 +208,7 @@ def _hashed(password: str, username: str, email: str) -> tuple[str, str]:
 
 
 def _set_password(account: Account, hashed: tuple[str, str], *, by: Actor, must_change: bool, keep: Kept) -> Account:
-    current = rows.current(account)
+    current = rows.current(account, by=by)
     asked = current.must_change_password
     current.password_hash, current.password_scheme = hashed
     current.must_change_password = must_change
@@ -246,6 +247,8 @@ def _switch(account: Account, kind: Kind, by: Actor, *, reason: str = "", **want
             setattr(current, name, value)
         if not current.is_active:
             rows.keep_an_administrator(current)
+        if kind is Kind.RESTORED:
+            current.token_digest = None      # what somebody may have taken before opens nothing either
         if kind in (Kind.DISABLED, Kind.DELETED, Kind.RESTORED):
             current.epoch += 1
             sessions.forget(current, keep=NOTHING_KEPT)

@@ -26,6 +26,7 @@ SESSION, DEVICE = "webadmin_session", "webadmin_device"
 SECOND = "second"      # where the form cookie keeps the token of a sign-in that waits for the second factor
 CONFIRMING = ("csrf_token", "confirm_password", "confirm_code", "confirm_passkey")
 DAY_SECONDS = 24 * 3600
+LONGEST_NEXT = 2000      # characters
 DEVICE_SECONDS = 180 * DAY_SECONDS
 _View = TypeVar("_View", bound=Callable[..., Any])
 
@@ -176,7 +177,8 @@ def safe_next(target: str) -> str:
     """`target` where it is an address of ours, else `/`. The rules are Django's url_has_allowed_host_and_scheme."""
     if re.search(r"[\x00-\x1f\x7f]", target):
         abort(400, "The address to go on to is broken.")
-    parts = urlsplit(target) if target.startswith("/") and not target.startswith(("//", "/\\")) and "\\" not in target else None
+    local = len(target) <= LONGEST_NEXT and target.startswith("/") and not target.startswith("//") and "\\" not in target
+    parts = urlsplit(target) if local else None
     return target if parts and not parts.scheme and not parts.netloc else "/"
 
 

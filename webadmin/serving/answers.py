@@ -27,9 +27,9 @@ _secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
 
 
 class Refusal(NamedTuple):
-    """An answer that holds for a while, for whoever asks the same: first line and cookie, so that no browser gets another one's page."""
+    """An answer that holds for a while, for whoever asks the same: first line, host and credentials, so that nobody gets another one's."""
 
-    asked: tuple[str, str]
+    asked: tuple[str, ...]
     answer: bytes
     line: dict[str, Any]      # of the log
     until: float
@@ -38,11 +38,11 @@ class Refusal(NamedTuple):
         return time.monotonic() < self.until
 
 
-NO_REFUSAL = Refusal(("", ""), b"", {}, 0)
+NO_REFUSAL = Refusal((), b"", {}, 0)
 
 
-def asked_of(request: HTTPRequestParser) -> tuple[str, str]:
-    return request.first_line, request.headers.get("COOKIE", "")
+def asked_of(request: HTTPRequestParser) -> tuple[str, ...]:
+    return (request.first_line, *(request.headers.get(name, "") for name in ("HOST", "COOKIE", "AUTHORIZATION")))
 
 
 class _Logged:

@@ -107,7 +107,7 @@ def removed(current: Account, factor: str, *, by: Actor, keep: Kept) -> None:
 def reset(account: Account, *, by: Actor) -> None:
     """Take every second factor away, for somebody who has lost them all; the next sign-in asks for the password alone.
 
-    Every session and login of the account ends. Raises Invalid where it has no second factor.
+    Every session and login of the account ends, and its API token opens nothing. Raises Invalid where it has no second factor.
     """
     by.must_be_administrator()
     with database.transaction():
@@ -115,6 +115,7 @@ def reset(account: Account, *, by: Actor) -> None:
         if not of(current).any:
             raise Invalid("This account has no second factor.")
         rows.remove_all_of(current, OF_AN_ACCOUNT)
+        current.token_digest = None      # it may have been made by whoever made the reset necessary
         _note(Kind.FACTORS_RESET, current, by, NOTHING_KEPT)
 
 

@@ -16,6 +16,7 @@ from webadmin.store import database
 
 STEP_SECONDS = 30
 DRIFT_STEPS = 1                # a clock may be so far off, and a person so slow
+FORGIVEN_STEPS = 60            # half an hour: clocks of several servers differ by less
 SECRET_BYTES = 20              # RFC 4226 section 4, R6: 160 bits
 CODE = re.compile(r"[0-9]{6}")
 AT_THE_END = re.compile(r"(.*)([0-9]{6})", re.DOTALL)
@@ -44,7 +45,7 @@ def step(account: Account, nonce: str, code: str, after: int = 0) -> int | None:
         return None
     import pyotp
     app, now = pyotp.HOTP(secret(account, nonce)), database.now() // 1000 // STEP_SECONDS
-    if after > now + DRIFT_STEPS:      # a clock that was wrong must not lock the app out for as long
+    if after > now + FORGIVEN_STEPS:      # a clock that was wrong must not lock the app out for as long
         after = 0
     near = range(max(after + 1, now - DRIFT_STEPS, 0), now + DRIFT_STEPS + 1)
     return next((each for each in near if hmac.compare_digest(app.at(each), code)), None)

@@ -1,0 +1,107 @@
+"""What was proved, or asked for, before everything of an account ended, and is finished only after that: it must not count."""
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.conftest import BROWSER, PASSWORD, again
+from webadmin.accounts import passwords, policies, signin, tokens, users
+from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.errors import NotAllowed, WrongCredentials
+from webadmin.accounts.models import Account
+from webadmin.store import database
+
+OWNERS, THIEFS = "the owner's next sentence", "the thief's own sentence"
+
+
+@contextmanager
+def held_up(act: Callable[[], Any]) -> Iterator[list[Any]]:
+    """`act` runs on a thread of its own and waits for the hashing thread until the block ends; then the list holds what came of it.
+
+    What the block hashes would wait as well: see change_password_aside.
+    """
+    gate, came = threading.Event(), []
+    turn = passwords._this_process()
+    turn.submit("", lambda: gate.wait(20))
+
+    def run() -> None:
+        with database.connection():
+            try:
+                came.append(act())
+            except Exception as wrong:
+                came.append(wrong)
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not any(turn.waiting.values()):
+        time.sleep(0.002)
+    yield came
+    gate.set()
+    thread.join(20)
+
+
+def change_password_aside(account: Account, password: str) -> None:
+    import bcrypt
+    with database.transaction():
+        users._set_password(account, (bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode(), passwords.PLAIN), by=COMMAND_LINE,
+                            must_change=False, keep=users.NOTHING_KEPT)
+
+
+def test_an_old_password_is_not_remembered_for_a_new_one(bob):
+    with held_up(lambda: signin.basic("bob", PASSWORD, by=BROWSER)) as came:
+        change_password_aside(bob, OWNERS)
+    assert isinstance(came[0], WrongCredentials)
+    with pytest.raises(WrongCredentials):
+        signin.basic("bob", PASSWORD, by=BROWSER)
+    assert signin.basic("bob", OWNERS, by=BROWSER).id == bob.id
+
+
+def test_an_account_that_is_disabled_meanwhile_is_not_served_once_more(bob):
+    with held_up(lambda: signin.basic("bob", PASSWORD, by=BROWSER)) as came:
+        users.disable(bob, by=COMMAND_LINE)
+    assert isinstance(came[0], WrongCredentials)
+
+
+@pytest.mark.parametrize("act", [
+    lambda bob: users.change_password(bob, THIEFS, by=BROWSER.as_account(bob)),
+    lambda bob: users.update_with_password(bob, {"email": "thief@example.com"}, THIEFS, by=BROWSER.as_account(bob)),
+    lambda bob: users.set_api_token(bob, tokens.hashed("a token of the thief, long enough"), by=BROWSER.as_account(bob))],
+    ids=["password", "password and e-mail", "api token"])
+def test_who_was_thrown_out_meanwhile_sets_nothing(bob, act):
+    with held_up(lambda: act(bob)) as came:
+        change_password_aside(bob, OWNERS)
+    assert isinstance(came[0], NotAllowed)
+    assert again(bob).email == "bob@example.com" and again(bob).token_digest is None
+    assert signin.authenticate("bob", OWNERS, by=BROWSER).id == bob.id
+
+
+def test_an_administrator_sets_another_password_whatever_happened_meanwhile(bob, by_ada):
+    with held_up(lambda: users.change_password(bob, THIEFS, by=by_ada)):
+        change_password_aside(bob, OWNERS)
+    assert signin.authenticate("bob", THIEFS, by=BROWSER).id == bob.id
+
+
+def test_a_restored_account_starts_without_its_old_api_token(bob):
+    token = tokens.opaque()
+    users.set_api_token(bob, tokens.hashed(token), by=COMMAND_LINE)
+    assert tokens.read_api_token(token).account.id == bob.id
+    users.delete(bob, by=COMMAND_LINE)
+    users.restore(again(bob), by=COMMAND_LINE)
+    with pytest.raises(tokens.TokenRefused):
+        tokens.read_api_token(token)
+
+
+def test_where_the_policy_asks_tokens_of_before_wait_for_the_second_factor(ada):
+    token, refresh = tokens.opaque(), tokens.opaque()
+    users.set_api_token(ada, tokens.hashed(token), by=COMMAND_LINE)
+    tokens.start(again(ada), tokens.CHIRPY, by=BROWSER, refresh=refresh)
+    assert tokens.read_api_token(token) and tokens.read_refresh(refresh, tokens.CHIRPY)
+    policies.change({"second_factor": "administrators"}, by=COMMAND_LINE)
+    with pytest.raises(tokens.TokenRefused):
+        tokens.read_api_token(token)
+    with pytest.raises(tokens.TokenRefused):
+        tokens.read_refresh(refresh, tokens.CHIRPY)

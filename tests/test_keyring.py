@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BROWSER, PASSWORD
+from tests.conftest import BROWSER, PASSWORD, again
+from tests.phone import Phone
 from webadmin import backups, start
 from webadmin.accounts import expiry, keyring, keys, sessions, signin, tokens, verification
 from webadmin.accounts.models import Account, Change, KeyMark, Session
+from webadmin.accounts.second_factors import factors, recovery, totp
 from webadmin.store import database, occupied
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,6 +135,15 @@ def test_new_keys_goes_on_without_the_lost_ones_and_says_so_in_the_log(house, ad
     opened(house)
     assert signin.authenticate("ada", PASSWORD, by=BROWSER).id == ada.id
     assert "log entries" in expiry.remove_old(log_days=30) and verification.verify().trouble == "", "what was written since can be verified"
+
+
+def test_recovery_codes_go_with_the_apps_whose_key_was_lost(house, bob):
+    for _ in range(2):
+        nonce = totp.new_nonce()
+        assert len(factors.add_app(again(bob), nonce, Phone(totp.secret(bob, nonce)).code(), by=BROWSER.as_account(bob))) == 10, "codes of its own"
+        (house.keys / "factors").unlink()
+        assert opened(house, start.open_with_new_keys) == ["factors"]
+        assert recovery.left(bob) == 0
 
 
 def test_new_keys_changes_nothing_where_the_keys_fit(house):

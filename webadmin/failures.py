@@ -76,7 +76,7 @@ def _rule(error: errors.AccountError) -> Response:
 
 
 def _store(error: PeeweeException) -> Response:
-    """The store is gone, locked, full or read-only: closed, never open (safety.md, ER4)."""
+    """The store is gone, locked, full or read-only: closed, never open (docs/security.md, ER4)."""
     log.error("request %s: the store failed", caller.request_id(), exc_info=error)
     response = answer(503, READ_ONLY if isinstance(error, database.ReadOnly) else None)
     response.headers["Retry-After"] = "5"

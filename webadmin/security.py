@@ -63,7 +63,7 @@ def cookie(name: str) -> str:
 
 
 def _refuse_strange_host() -> None:
-    """One well-formed Host; with a public address only that one and this machine's own names (safety.md, IN17)."""
+    """One well-formed Host; with a public address only that one and this machine's own names (docs/security.md, IN17)."""
     environ = request.environ
     if len(environ.get("REQUEST_URI") or request.full_path) > LONGEST_URL:
         abort(414)

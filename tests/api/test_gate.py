@@ -1,4 +1,4 @@
-"""All doors use the one gate: one counter, equal answers, no other sites, nothing before the set-up (safety.md, LG, EN, CS)."""
+"""All doors use the one gate: one counter, equal answers, no other sites, nothing before the set-up (docs/security.md, LG, EN, CS)."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""What no client should send: refused in the contract's own shape, never a 500, and nothing is written (safety.md, IN, AZ3 to AZ7)."""
+"""What no client should send: refused in the contract's own shape, never a 500, and nothing is written (docs/security.md, IN, AZ3 to AZ7)."""
 from __future__ import annotations
 
 import json

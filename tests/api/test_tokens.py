@@ -1,4 +1,4 @@
-"""Forged, stolen, old and misplaced tokens open nothing (safety.md, TK)."""
+"""Forged, stolen, old and misplaced tokens open nothing (docs/security.md, TK)."""
 from __future__ import annotations
 
 import base64

@@ -55,7 +55,7 @@ class Kind(Enum):
     SIGNED_IN = "signed-in", "sign-in", "Signed in"
     SIGNED_OUT = "signed-out", "sign-in", "Signed out"
     WRONG_PASSWORD = "wrong-password", "refused", "Wrong name or password"
-    NO_SECOND_FACTOR = "no-second-factor", "refused", "Right password, but no right second factor"
+    NO_SECOND_FACTOR = "no-second-factor", "refused", "Second factor refused"
     WRONG_PASSKEY = "wrong-passkey", "refused", "Passkey refused"
     COPIED_PASSKEY = "copied-passkey", "refused", "Passkey refused: it counts as if there were a copy of it"
     NOT_ADMITTED = "not-admitted", "refused", "Sign-in refused: the account is disabled, deleted or over"

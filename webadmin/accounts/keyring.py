@@ -5,6 +5,7 @@ from webadmin.accounts import changes, keys, seals
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Authenticator, KeyMark, Link, LogHead, Login, PendingSignIn, RecoveryCode, Session
+from webadmin.accounts.second_factors import factors
 from webadmin.store import database, dialect
 
 FIRST = ("cookies", "tokens", "log", "jwt")      # those of the first versions, which kept no digests
@@ -53,6 +54,7 @@ def renew(names: list[str], *, by: Actor) -> None:
         changes.move(dialect.locked(LogHead.select()).get())
         for table in (Session, Login, Link, PendingSignIn, *(UNUSABLE[name] for name in names if name in UNUSABLE)):
             table.delete().execute()
+        factors.forget_codes_alone()
         KeyMark.delete().execute()
         remember()
         changes.record(Kind.NEW_KEYS, by=by, before={}, after={"keys": ", ".join(names)})

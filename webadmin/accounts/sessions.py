@@ -93,7 +93,7 @@ def seconds_left(session: Session) -> int | None:
 
 
 def confirmed(session: Session) -> bool:
-    """The person has proved within the last minutes that it is still they who sit there (safety.md, SS8)."""
+    """The person has proved within the last minutes that it is still they who sit there (docs/security.md, SS8)."""
     return 0 <= database.now() - session.confirmed_at < CONFIRMED_MINUTES * MINUTE_MS
 
 

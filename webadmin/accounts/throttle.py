@@ -1,7 +1,7 @@
 """Failed sign-ins, counted for each account, unknown name, source and known device; shared by all processes, kept over a restart.
 
 Ten failures of one subject are free, then it waits 1, 2, 4 ... 15 minutes. Sources: NIST SP 800-63B-4 section 3.2.2; the rows LG
-of safety.md.
+of docs/security.md.
 """
 from __future__ import annotations
 

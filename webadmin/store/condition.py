@@ -1,4 +1,4 @@
-"""How the engine really works, asked from it: what safety.md, section 4, wants of every connection, and whether it is so."""
+"""How the engine really works, asked from it: what pools.py wants of every connection, and whether it is so."""
 from __future__ import annotations
 
 from pathlib import Path

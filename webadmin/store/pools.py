@@ -3,7 +3,7 @@
 Every pool asks a connection whether it lives before it hands it out, so that an engine may restart or fail over at any time: the requests
 under way fail, the next ones get a new connection.
 
-SQLite is opened as safety.md, section 4, asks: WAL, synchronous=FULL (NORMAL loses acknowledged writes when the power
+SQLite is opened for safety first: WAL, synchronous=FULL (NORMAL loses acknowledged writes when the power
 fails), every write transaction IMMEDIATE (a deferred one fails at once with "database is locked" after a read).
 """
 from __future__ import annotations

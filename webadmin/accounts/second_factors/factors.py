@@ -119,6 +119,12 @@ def reset(account: Account, *, by: Actor) -> None:
         _note(Kind.FACTORS_RESET, current, by, NOTHING_KEPT)
 
 
+def forget_codes_alone() -> None:
+    """Remove the recovery codes of every account that has no other second factor: alone they are none. Part of the caller's transaction."""
+    owners = Authenticator.select(Authenticator.account_id) | Passkey.select(Passkey.account_id)
+    RecoveryCode.delete().where(RecoveryCode.account_id.not_in([account for (account,) in owners.tuples()])).execute()
+
+
 def new_codes(account: Account, *, by: Actor) -> list[str]:
     """New recovery codes; the older ones are dead. Raises Invalid where there is no second factor that they could stand in for."""
     by.must_be(account)

@@ -42,7 +42,7 @@ def semgrep() -> list[str]:
     tried = run(command, "--test", "--metrics", "off", str(RULES), environment=offline)
     if tried.returncode or "All tests passed" not in tried.stdout + tried.stderr:
         raise CouldNotLook("a rule does not find what it must:\n" + tried.stdout[-2000:])
-    done = run(command, "scan", "--quiet", "--metrics", "off", "--disable-version-check", "--strict", "--no-git-ignore", "--json",
+    done = run(command, "scan", "--quiet", "--metrics", "off", "--disable-version-check", "--strict", "--no-git-ignore", "--project-root", ".", "--json",
                "--config", str(RULES), "webadmin", "run.py", "templates", "static", environment=offline)
     told = _json(done.stdout, done)
     if unread := {path.relative_to(ROOT).as_posix() for path in (ROOT / "webadmin").rglob("*.py")} - set(told["paths"]["scanned"]):

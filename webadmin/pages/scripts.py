@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from flask import abort, g, render_template
 from flask.typing import ResponseReturnValue
 
+from webadmin.accounts.second_factors import factors
 from webadmin.pages import curl, described, signed_in
 
 pages = signed_in.door("scripts", "/scripts")
@@ -33,8 +35,12 @@ CHOICES = {
 def index() -> ResponseReturnValue:
     me = g.account.username
     show = next(route for route in described.contract("users_v2_basic").routes if route.id == "v2-get-user")
-    return render_template("scripts/index.html", choices=CHOICES, token=curl.by_username(me, "refresh", method="POST"),
-                           first=curl.by_username(me), answer=show.answers[0].examples[0][1])
+    if second_factor := factors.of(g.account).any:
+        token, first = "", curl.line(f"/api/v2/users/{quote(me, safe='@+')}", headers=["Authorization: Bearer $TOKEN"])
+    else:
+        token, first = curl.by_username(me, "refresh", method="POST"), curl.by_username(me)
+    return render_template("scripts/index.html", choices=CHOICES, second_factor=second_factor, token=token, first=first,
+                           answer=show.answers[0].examples[0][1])
 
 
 @pages.get("/<name>")

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.drills.console import BASIC, Client, Console, must_be_whole, rows, times
 
 CLIENTS = 4
+ENOUGH, MORE_ROUNDS = 11, 40      # accounts that must be made; where a busy machine makes fewer in the usual rounds, it goes on
 READY_SECONDS = 5      # 2 on a machine that does nothing else
 
 
@@ -49,7 +50,9 @@ class Writer(threading.Thread):
 
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     console, made, deleted, slowest = Console(tmp_path / "data"), set(), set(), 0.0
-    for round_ in range(times(5, 200)):
+    for round_ in range(times(5, 200) + MORE_ROUNDS):
+        if round_ >= times(5, 200) and len(made) >= ENOUGH:
+            break
         slowest = max(slowest, console.start())
         writers = [Writer(console, f"w{round_}-{number}") for number in range(CLIENTS)]
         for writer in writers:
@@ -67,7 +70,7 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     told = console.command("verify-log")
     assert told.returncode == 0, told.stdout + told.stderr
     print(f"R1: {len(made)} accounts made, {len(deleted)} deleted, none lost; ready after {slowest:.1f} s at most; {told.stdout[:50]}")
-    assert len(made) > 10 and slowest < READY_SECONDS
+    assert len(made) >= ENOUGH and slowest < READY_SECONDS
 
 
 def test_a_server_that_is_told_to_stop_finishes_what_runs(tmp_path: Path) -> None:

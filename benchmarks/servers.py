@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NAME, PASSWORD = "ada", "three green boats at dawn"
 WORKERS = 2
 START_SECONDS = 120
-PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("WEBADMIN_")}
+# pip compiled the others when it installed them; a product that may not keep what Python compiled would do it anew at every start
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("WEBADMIN_") and name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def product_settings(data: Path) -> dict[str, str]:

@@ -34,7 +34,7 @@ def put(account: Account, given: Mapping[str, Any]) -> None:
 def must_be_free(account: Account) -> None:
     """Raises UsernameTaken or EmailTaken where another account has the name, a deleted one included."""
     others = Account.select().where(Account.id != (account.id or 0))
-    if "@" not in account.username and others.where(Account.username_key == account.username_key).exists():
+    if "@" not in account.username_key and others.where(Account.username_key == account.username_key).exists():
         raise UsernameTaken
     if account.email_key and others.where(Account.email_key == account.email_key).exists():
         raise EmailTaken

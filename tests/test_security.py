@@ -42,7 +42,7 @@ def test_every_post_of_a_page_is_refused_from_another_site_and_without_a_token(d
             address = rule.rule.replace("<number:account_id>", str(bob.id)).replace("<number:session_id>", "1").replace("<number:passkey_id>", "1").replace("<token>", "x")
             assert desk.client.post(address, data={"csrf_token": token}, headers={"Sec-Fetch-Site": "same-site"}).status_code == 403, address
             assert desk.client.post(address, data={}).status_code == 400, address
-            assert desk.client.post(address, data={"csrf_token": token[:-1] + "x"}).status_code == 400, address
+            assert desk.client.post(address, data={"csrf_token": token.swapcase()}).status_code == 400, address
     assert [row.__data__ for row in Account.select()] == before and desk.signed_in()
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tests.browser.person import Contexts, Person, Way
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
+           "--renderer-process-limit=1", "--disable-site-isolation-trials"]      # a process for each page costs more than the page
 _numbers = itertools.count(1)
 
 

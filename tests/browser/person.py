@@ -51,6 +51,7 @@ class Contexts:
             context = self.browser.new_context(**options)
             context.set_default_timeout(5000)
             context.add_init_script(VIOLATIONS)
+            context.new_page()      # stays: with its last page a window would close, and opening one costs as much as a page
         self.idle = [(given, each) for given, each in self.idle if each is not context]
         if storage_state:
             context.add_cookies(storage_state["cookies"])
@@ -58,7 +59,7 @@ class Contexts:
 
     def give_back(self, context: BrowserContext, page: Page, address: str, **options: Any) -> None:
         context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "all"})
-        for each in context.pages:
+        for each in context.pages[1:]:
             each.close()
         context.clear_cookies()
         context.clear_permissions()

@@ -49,7 +49,9 @@ class Writer(threading.Thread):
 
 
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
-    console, made, deleted, slowest = Console(tmp_path / "data"), set(), set(), 0.0
+    console, slowest = Console(tmp_path / "data"), 0.0
+    made: set[str] = set()
+    deleted: set[str] = set()
     for round_ in range(times(5, 200) + MORE_ROUNDS):
         if round_ >= times(5, 200) and len(made) >= ENOUGH:
             break

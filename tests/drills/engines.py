@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import importlib.util
 import os
 import pwd
 import shutil
@@ -28,16 +29,22 @@ def binary(name: str) -> str:
     places = [*sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True), shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin")]
     found = next((each for each in places if each), None)
     if found is None:
-        (pytest.fail if os.environ.get("WEBADMIN_TEST_ALL") else pytest.skip)(f"{name} is not installed")
-    return found
+        _missing(name)
+    return str(found)
+
+
+def _missing(name: str) -> None:
+    (pytest.fail if os.environ.get("WEBADMIN_TEST_ALL") else pytest.skip)(f"{name} is not installed")
 
 
 class Engine:
     """A database server, in a folder of the account that it runs as, which is never root."""
 
-    user = ""
+    user = driver = ""
 
     def __init__(self) -> None:
+        if importlib.util.find_spec(self.driver) is None:
+            _missing(f"{self.driver}, of requirements-dev.txt,")
         self.folder = Path(tempfile.mkdtemp(prefix="webadmin-"))      # short: a socket's name may have 107 letters
         self.port, self.log = free_port(), self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -105,7 +112,7 @@ Server = TypeVar("Server", bound=Engine)
 
 
 class PostgreSQL(Engine):
-    user = "postgres"
+    user, driver = "postgres", "psycopg"
 
     @property
     def url(self) -> str:
@@ -150,7 +157,7 @@ class PostgreSQL(Engine):
 
 
 class MariaDB(Engine):
-    user = "mysql"
+    user, driver = "mysql", "pymysql"
 
     @property
     def url(self) -> str:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FULL = os.environ.get("WEBADMIN_DRILLS") == "full"
 NAME, PASSWORD = "ada", "three green boats at dawn"
@@ -128,7 +130,22 @@ def signed_in(client: Client) -> dict[str, str]:
     return {"Cookie": "; ".join(each.partition(";")[0] for each in client.headers.get_all("Set-Cookie") or [])}
 
 
-def followed(strace: subprocess.Popen[str], pids: list[str]) -> bool:
+@contextlib.contextmanager
+def traced(console: Console, *words: str) -> Iterator[None]:
+    """strace with these words follows every thread of the server's processes for the block."""
+    assert console.process
+    children = Path(f"/proc/{console.process.pid}/task/{console.process.pid}/children").read_text().split()
+    named = [word for pid in children for word in ("-p", pid)]
+    with subprocess.Popen(["strace", "-f", "-q", *words, *named], stderr=subprocess.PIPE, text=True) as strace:
+        if not _followed(strace, children):
+            assert strace.stderr
+            pytest.skip(f"strace may not look at other processes here: {strace.stderr.read()[:200]}")
+        yield
+        strace.send_signal(signal.SIGINT)
+        strace.wait(20)
+
+
+def _followed(strace: subprocess.Popen[str], pids: list[str]) -> bool:
     """Wait until strace follows every thread of these processes; not where it has ended instead."""
     def not_yet() -> bool:
         states = [path.read_text() for pid in pids for path in Path(f"/proc/{pid}/task").glob("*/status")]

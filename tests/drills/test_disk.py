@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import unwritable
-from tests.drills.console import BASIC, NAME, PASSWORD, Client, Console, followed, must_be_whole, rows, signed_in, times
+from tests.drills.console import BASIC, NAME, PASSWORD, Client, Console, must_be_whole, rows, signed_in, times, traced
 
 TRACE = "inject=fsync,fdatasync:error={}"
 
@@ -33,15 +32,8 @@ def _signed_in(console: Console) -> str:
 @contextlib.contextmanager
 def failing_disk(console: Console, error: str) -> Iterator[None]:
     """Every fsync of the server fails."""
-    children = Path(f"/proc/{console.process.pid}/task/{console.process.pid}/children").read_text().split()
-    words = ["strace", "-f", "-q", "-e", "trace=fsync,fdatasync", "-e", TRACE.format(error), "-o", "/dev/null"]
-    with subprocess.Popen([*words, *(word for pid in children for word in ("-p", pid))], stderr=subprocess.PIPE, text=True) as strace:
-        if not followed(strace, children):
-            assert strace.stderr
-            pytest.skip(f"strace may not look at other processes here: {strace.stderr.read()[:200]}")
+    with traced(console, "-e", "trace=fsync,fdatasync", "-e", TRACE.format(error), "-o", "/dev/null"):
         yield
-        strace.send_signal(signal.SIGINT)
-        strace.wait(10)
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace makes the disk fail, and is not installed")

@@ -8,9 +8,7 @@ import contextlib
 import random
 import re
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -20,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drills.console import BASIC, Client, Console, followed, times
+from tests.drills.console import BASIC, Client, Console, times, traced
 
 CALLS = "write,pwrite64,pwritev,ftruncate,fallocate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat"
 CALL = re.compile(r"(\d+) +(\d+\.\d+) (?:<\.\.\. )?(\w+)(?: resumed>|\()(.*?)(?:\) += (-?\d+).*| <unfinished \.\.\.>)$")
@@ -82,15 +80,8 @@ def put(files: dict[str, bytearray], event: Event) -> None:
 
 @contextlib.contextmanager
 def recorded(console: Console, into: Path) -> Iterator[None]:
-    children = Path(f"/proc/{console.process.pid}/task/{console.process.pid}/children").read_text().split()
-    words = ["strace", "-f", "-q", "-y", "-ttt", "-xx", "-s", "10000000", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(into)]
-    with subprocess.Popen([*words, *(word for pid in children for word in ("-p", pid))], stderr=subprocess.PIPE, text=True) as strace:
-        if not followed(strace, children):
-            assert strace.stderr
-            pytest.skip(f"strace may not look at other processes here: {strace.stderr.read()[:200]}")
+    with traced(console, "-y", "-ttt", "-xx", "-s", "10000000", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(into)):
         yield
-        strace.send_signal(signal.SIGINT)
-        strace.wait(20)
 
 
 def events(record: Path) -> Iterator[Event]:

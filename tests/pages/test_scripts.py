@@ -12,11 +12,14 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.page import Element, Page
+from tests.phone import Phone
 from tests.visitor import PASSWORD, Visitor
 from webadmin import documents
-from webadmin.accounts import users
+from webadmin.accounts import tokens, users
 from webadmin.accounts.changes import Actor
-from webadmin.accounts.models import Account
+from webadmin.accounts.models import Account, Session
+from webadmin.accounts.second_factors import factors, totp
+from webadmin.accounts.sessions import Kept
 
 
 @pytest.fixture(params=documents.NAMES)
@@ -70,6 +73,7 @@ def test_a_page_shows_every_route_field_and_answer_of_its_file(desk: Visitor, na
 
 def test_every_link_within_the_pages_leads_somewhere(desk: Visitor) -> None:
     found = {each.attrs["href"] for each in desk.get("/scripts").all("main")[0].all("a") if each.attrs["href"].startswith("/scripts/")}
+    assert found
     for href in found:
         path, _, anchor = href.partition("#")
         assert not anchor or anchor in {each.attrs.get("id") for each in desk.get(path).all()}, href
@@ -111,6 +115,20 @@ def test_a_deleted_account_has_no_line(desk: Visitor, bob: Account, by_ada: Acto
 
 def test_the_line_names_the_address_of_the_settings(desk: Visitor, app: Flask, bob: Account) -> None:
     assert app.config["SETTINGS"].address + "/api/v2/users" in _lines(desk.get("/users").markup)[0]
+
+
+def test_who_has_a_second_factor_is_shown_the_token_and_not_the_password(desk: Visitor, ada: Account, by_ada: Actor) -> None:
+    nonce = totp.new_nonce()
+    keep = Kept(session=Session.get(Session.account_id == ada.id).id)
+    factors.add_app(ada, nonce, Phone(totp.secret(ada, nonce)).code(), by=by_ada, keep=keep)
+    page = desk.get("/scripts")
+    words = shlex.split(_lines(page.markup)[0].replace("\\\n", ""))
+    assert "-u" not in words and "Authorization: Bearer $TOKEN" in words and "has a second factor" in page.text
+    token = tokens.opaque()
+    users.set_api_token(users.find(ada.id), tokens.hashed(token), by=by_ada)
+    address = next(word for word in words if word.startswith("http://")).removeprefix(desk.app.config["SETTINGS"].address)
+    answer = desk.app.test_client().get(address, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200 and answer.get_json()["user_name"] == "ada"
 
 
 def _lines(markup: str) -> list[str]:

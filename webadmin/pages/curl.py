@@ -23,7 +23,9 @@ def line(path: str, *, method: str = "GET", who: str = "", headers: Sequence[str
     return BELOW.join(parts)
 
 
-def by_username(username: str = "", last: str = "", *, method: str = "GET", body: Any = None) -> str:
-    """A line of the contract users_v2_basic for the person who is signed in; empty for a name that cannot stand in a path."""
+def by_username(username: str = "", last: str = "", *, method: str = "GET", body: Any = None, token: bool = False) -> str:
+    """A line of the contract users_v2_basic for the person who is signed in, by password or by API token; empty for a name that cannot
+    stand in a path."""
     path = "/".join(["/api/v2/users", *(quote(word, safe="@+") for word in (username, last) if word)])
-    return "" if "/" in username else line(path, method=method, who=g.account.username, body=body)
+    credential: dict[str, Any] = {"headers": ["Authorization: Bearer $TOKEN"]} if token else {"who": g.account.username}
+    return "" if "/" in username else line(path, method=method, body=body, **credential)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from flask import abort, g, render_template
 from flask.typing import ResponseReturnValue
@@ -35,12 +34,10 @@ CHOICES = {
 def index() -> ResponseReturnValue:
     me = g.account.username
     show = next(route for route in described.contract("users_v2_basic").routes if route.id == "v2-get-user")
-    if second_factor := factors.of(g.account).any:
-        token, first = "", curl.line(f"/api/v2/users/{quote(me, safe='@+')}", headers=["Authorization: Bearer $TOKEN"])
-    else:
-        token, first = curl.by_username(me, "refresh", method="POST"), curl.by_username(me)
-    return render_template("scripts/index.html", choices=CHOICES, second_factor=second_factor, token=token, first=first,
-                           answer=show.answers[0].examples[0][1])
+    second_factor = factors.of(g.account).any
+    token = "" if second_factor else curl.by_username(me, "refresh", method="POST")
+    return render_template("scripts/index.html", choices=CHOICES, second_factor=second_factor, token=token,
+                           first=curl.by_username(me, token=second_factor), answer=show.answers[0].examples[0][1])
 
 
 @pages.get("/<name>")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,9 @@ def test_a_second_start_keeps_everything_is_quick_and_makes_another_link(here):
 
 def test_a_preset_administrator_is_made_once_and_then_ignored(here):
     preset = replace(here, admin_username="ada", admin_password=PASSWORD)
+    before = set(threading.enumerate())
     assert start.prepare(preset) is None and people() == ["ada"]
+    assert set(threading.enumerate()) <= before, "the server forks next"
     with database.connection():
         account = Account.get()
         assert account.role == Role.ADMINISTRATOR and passwords.matches(PASSWORD, account.password_hash, account.password_scheme)

@@ -13,7 +13,7 @@ from peewee import PeeweeException
 from playhouse.migrations import MigrationError
 
 from webadmin import backups
-from webadmin.accounts import keyring, keys, links, passwords, users
+from webadmin.accounts import hashing, keyring, keys, links, passwords, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
@@ -36,6 +36,7 @@ def prepare(settings: Settings) -> str | None:
             raise StartError("There is no administrator yet, and the database is read-only: make it writable, and start again.")
         if settings.admin_username:
             _preset(settings)
+            hashing.rest()
             return None
         return set_up_link(settings)
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.conftest import PASSWORD
-from webadmin.accounts import passwords, signin
+from webadmin.accounts import hashing, signin
 from webadmin.accounts.changes import Actor
 from webadmin.accounts.errors import Busy
 from webadmin.accounts.models import Throttle
@@ -26,14 +26,14 @@ def test_one_source_leaves_places_to_others(bob):
 
 
 def test_what_is_not_heard_writes_no_failure(bob, monkeypatch):
-    turn = passwords._this_process()
-    for _ in range(passwords.WAITING + 1):
+    turn = hashing.this_process()
+    for _ in range(hashing.WAITING + 1):
         turn.places.acquire()
     try:
         with pytest.raises(Busy):
             signin.authenticate("bob", PASSWORD, by=PERSON)
     finally:
-        for _ in range(passwords.WAITING + 1):
+        for _ in range(hashing.WAITING + 1):
             turn.places.release()
     assert Throttle.select().count() == 0
 
@@ -42,7 +42,7 @@ def test_sources_take_turns(store):
     """Five checks of one source wait; who comes then from elsewhere is heard after the one that runs and one more at most."""
     begun, gate = threading.Event(), threading.Event()
     heard: list[str] = []
-    turn = passwords._Turn()
+    turn = hashing.Turn()
 
     def run() -> None:
         begun.set()

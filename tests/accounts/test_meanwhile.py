@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
-from webadmin.accounts import passwords, policies, signin, tokens, users
+from webadmin.accounts import hashing, passwords, policies, signin, tokens, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import NotAllowed, WrongCredentials
 from webadmin.accounts.models import Account
@@ -26,7 +26,7 @@ def held_up(act: Callable[[], Any]) -> Iterator[list[Any]]:
     What the block hashes would wait as well: see change_password_aside.
     """
     gate, came = threading.Event(), []
-    turn = passwords._this_process()
+    turn = hashing.this_process()
     turn.submit("", lambda: gate.wait(20))
 
     def run() -> None:

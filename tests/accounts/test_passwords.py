@@ -7,7 +7,7 @@ import time
 import bcrypt
 import pytest
 
-from webadmin.accounts import passwords, policies
+from webadmin.accounts import hashing, passwords, policies
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import Busy, WeakPassword
 
@@ -157,25 +157,25 @@ def test_an_unknown_name_and_a_cheap_hash_cost_what_a_hash_of_ours_costs(monkeyp
 
 def test_nine_hashings_wait_and_the_tenth_is_refused():
     gate, begun = threading.Event(), threading.Event()
-    threads = [threading.Thread(target=lambda: passwords.in_turn(lambda: (begun.set(), gate.wait(10)))) for _ in range(passwords.WAITING + 1)]
+    threads = [threading.Thread(target=lambda: hashing.in_turn(lambda: (begun.set(), gate.wait(10)))) for _ in range(hashing.WAITING + 1)]
     try:
         for thread in threads:
             thread.start()
         begun.wait(5)
         deadline = time.monotonic() + 5
-        while passwords._turn.places._value and time.monotonic() < deadline:
+        while hashing._turn.places._value and time.monotonic() < deadline:
             time.sleep(0.01)
         with pytest.raises(Busy) as busy:
-            passwords.in_turn(lambda: None)
+            hashing.in_turn(lambda: None)
         assert busy.value.retry_after > 0
     finally:
         gate.set()
         for thread in threads:
             thread.join()
-    assert passwords.in_turn(lambda: 7) == 7
+    assert hashing.in_turn(lambda: 7) == 7
 
 
 @pytest.mark.skipif(not hasattr(os, "PRIO_PROCESS"), reason="only Linux gives one thread a priority")
 def test_hashing_runs_on_a_thread_of_the_lowest_priority():
-    assert passwords.in_turn(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())) == 19
+    assert hashing.in_turn(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())) == 19
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 19

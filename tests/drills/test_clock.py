@@ -104,7 +104,12 @@ def wrong(tmp_path: Path):
     (tmp_path / "offset").write_text("+0d")
     moved = Console(tmp_path / "data", LD_PRELOAD=str(LIBRARY), FAKETIME_TIMESTAMP_FILE=str(tmp_path / "offset"), FAKETIME_NO_CACHE="1",
                     FAKETIME_DONT_FAKE_MONOTONIC="1")
-    with moved:
+    with moved.killed_afterwards():
+        try:
+            moved.start()
+        except AssertionError:      # now and then two processes wait for each other inside libfaketime before the first answer
+            moved.kill()
+            moved.start()
         yield Wrong(moved, tmp_path / "offset")
 
 

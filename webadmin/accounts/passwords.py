@@ -1,4 +1,4 @@
-"""Passwords: policy, hash, check, and the one thread that hashes. Nothing else may call bcrypt.
+"""Passwords: policy, hash, check; the thread that hashes is in hashing.py. Nothing else may call bcrypt.
 
 bcrypt at cost 12 of the UTF-8 bytes of the NFC text; above bcrypt's 72 bytes, of base64(SHA-384) of them, and the scheme
 says so. Every check costs the same, whatever is stored, so that time tells nothing about an account; two exceptions: a right password
@@ -9,34 +9,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
-import threading
 import time
 import unicodedata
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
-from typing import Any, TypeVar
 
 import bcrypt
 
-from webadmin import counters
-from webadmin.accounts import foreign_hashes, policies
+from webadmin.accounts import foreign_hashes, hashing, policies
 from webadmin.accounts.errors import Busy, WeakPassword
 from webadmin.settings import HIGHEST_COST, LOWEST_COST, USUAL_COST
 
 SHORTEST, LONGEST = 8, 128          # characters
 BCRYPT_BYTES = 72
-WAITING = 8                         # hashings that may wait in one process; beyond, 503
 PLAIN, LONG, FOREIGN = "bcrypt", "bcrypt-sha384", foreign_hashes.BCRYPT
 NAMES_OF_OURS = ("webadmin", "administrator", "admin", "user")
 COMMON = 5_000
 
 cost = USUAL_COST
-_Result = TypeVar("_Result")
 
 
 def configure(*, bcrypt_cost: int) -> None:
@@ -72,7 +62,7 @@ def normal(password: str) -> str | None:
 def hash_new(password: str) -> tuple[str, str]:
     """Hash and scheme of an accepted password. Waits for the hashing thread; raises Busy. Never inside a transaction."""
     material, scheme = _material(password)
-    return in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode()), scheme
+    return hashing.in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode()), scheme
 
 
 def is_bcrypt(text: str) -> bool:
@@ -83,7 +73,7 @@ def is_bcrypt(text: str) -> bool:
 def hash_token(token: str) -> str:
     """bcrypt of a token of any length, in the form that the contract users_v2_basic.md shows. Waits like hash_new."""
     material, _ = _material(normal(token) or "")
-    return in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode())
+    return hashing.in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode())
 
 
 def matches(password: str, stored: str | None, scheme: str | None, *, source: str = "") -> bool:
@@ -91,7 +81,7 @@ def matches(password: str, stored: str | None, scheme: str | None, *, source: st
     text = normal(password)
     if text is None or len(text) > LONGEST:
         return False      # no one has such a password: refused before any work, for known and unknown names alike
-    return in_turn(lambda: _check(text, stored, scheme), source=source)
+    return hashing.in_turn(lambda: _check(text, stored, scheme), source=source)
 
 
 def hash_anew(password: str, stored: str | None, scheme: str | None) -> tuple[str, str] | None:
@@ -175,73 +165,3 @@ def _cost_of(stored: str | None) -> int | None:
     found = re.fullmatch(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", stored or "")
     rounds = int(found[1]) if found else 0
     return rounds if LOWEST_COST <= rounds <= HIGHEST_COST else None
-
-
-def _step_back() -> None:
-    """To the lowest priority. Only Linux gives one thread a priority of its own."""
-    with suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-
-
-class _Turn:
-    """One thread at the lowest priority: all cores hash when nothing else runs, and a flood never stops the pages.
-
-    Sources take turns, so that whoever asks once waits for one of a flood's checks and not for all of them.
-    """
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.places = threading.BoundedSemaphore(WAITING + 1)
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_step_back)
-        self.lock = threading.Lock()
-        self.waiting: dict[str, deque[tuple[Callable[[], Any], Future[Any]]]] = {}      # by source, the next one first
-
-    def submit(self, source: str, work: Callable[[], _Result]) -> Future[_Result]:
-        future: Future[_Result] = Future()
-        with self.lock:
-            self.waiting.setdefault(source, deque()).append((work, future))
-        self.thread.submit(self._do_next)
-        return future
-
-    def _do_next(self) -> None:
-        with self.lock:
-            source = next(iter(self.waiting))
-            queue = self.waiting.pop(source)
-            work, future = queue.popleft()
-            if queue:
-                self.waiting[source] = queue      # behind the others
-        try:
-            future.set_result(work())
-        except BaseException as wrong:
-            future.set_exception(wrong)
-
-
-_turn = _Turn()
-
-
-def must_have_room() -> None:
-    """Raises Busy where too many wait already: asked before anything is written for an attempt that would not be heard."""
-    turn = _this_process()
-    if not turn.places.acquire(blocking=False):
-        raise Busy
-    turn.places.release()
-
-
-def in_turn(work: Callable[[], _Result], *, source: str = "") -> _Result:
-    """Run `work` on the hashing thread and wait. Raises Busy where too many wait already."""
-    turn = _this_process()
-    if not turn.places.acquire(blocking=False):
-        raise Busy
-    counters.add("hashing")
-    try:
-        return turn.submit(source, work).result()
-    finally:
-        counters.add("hashing", -1)
-        turn.places.release()
-
-
-def _this_process() -> _Turn:
-    global _turn
-    if _turn.pid != os.getpid():      # the parent's thread does not live in a child
-        _turn = _Turn()
-    return _turn

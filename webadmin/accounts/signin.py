@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from webadmin.accounts import changes, passwords, read_only, rows, throttle, users
+from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, users
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, WrongCode, WrongCredentials
 from webadmin.accounts.models import Account
@@ -75,7 +75,7 @@ def prove(known: Account | None, name: str, password: str, *, by: Actor, device:
     attempt = None
     try:
         with _places.taken(by.source):
-            passwords.must_have_room()
+            hashing.must_have_room()
             attempt = throttle.take(known, name, by.source, device)
             right = passwords.matches(password, known and known.password_hash, known and known.password_scheme, source=by.source)
     except (TooManyAttempts, Busy):
@@ -148,7 +148,7 @@ class _Memory:
 class _Places:
     """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
 
-    MOST = 6      # of the nine that passwords.in_turn has
+    MOST = 6      # of the nine that hashing.in_turn has
 
     def __init__(self) -> None:
         self.under_way: Counter[str] = Counter()

@@ -1,0 +1,94 @@
+"""The one thread of a web process that hashes, at the lowest priority, and who waits for it."""
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from webadmin import counters
+from webadmin.accounts.errors import Busy
+
+WAITING = 8      # hashings that may wait in one process; beyond, 503
+_Result = TypeVar("_Result")
+
+
+def _step_back() -> None:
+    """To the lowest priority. Only Linux gives one thread a priority of its own."""
+    with suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+
+class Turn:
+    """One thread at the lowest priority: all cores hash when nothing else runs, and a flood never stops the pages.
+
+    Sources take turns, so that whoever asks once waits for one of a flood's checks and not for all of them.
+    """
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.places = threading.BoundedSemaphore(WAITING + 1)
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_step_back)
+        self.lock = threading.Lock()
+        self.waiting: dict[str, deque[tuple[Callable[[], Any], Future[Any]]]] = {}      # by source, the next one first
+
+    def submit(self, source: str, work: Callable[[], _Result]) -> Future[_Result]:
+        future: Future[_Result] = Future()
+        with self.lock:
+            self.waiting.setdefault(source, deque()).append((work, future))
+        self.thread.submit(self._do_next)
+        return future
+
+    def _do_next(self) -> None:
+        with self.lock:
+            source = next(iter(self.waiting))
+            queue = self.waiting.pop(source)
+            work, future = queue.popleft()
+            if queue:
+                self.waiting[source] = queue      # behind the others
+        try:
+            future.set_result(work())
+        except BaseException as wrong:
+            future.set_exception(wrong)
+
+
+_turn = Turn()
+
+
+def must_have_room() -> None:
+    """Raises Busy where too many wait already: asked before anything is written for an attempt that would not be heard."""
+    turn = this_process()
+    if not turn.places.acquire(blocking=False):
+        raise Busy
+    turn.places.release()
+
+
+def in_turn(work: Callable[[], _Result], *, source: str = "") -> _Result:
+    """Run `work` on the hashing thread and wait. Raises Busy where too many wait already."""
+    turn = this_process()
+    if not turn.places.acquire(blocking=False):
+        raise Busy
+    counters.add("hashing")
+    try:
+        return turn.submit(source, work).result()
+    finally:
+        counters.add("hashing", -1)
+        turn.places.release()
+
+
+def this_process() -> Turn:
+    """The turn of the process that asks."""
+    global _turn
+    if _turn.pid != os.getpid():      # the parent's thread does not live in a child
+        _turn = Turn()
+    return _turn
+
+
+def rest() -> None:
+    """End the thread; the next hashing begins another. No thread may run where the server forks: what it holds just then stays held."""
+    global _turn
+    _turn.thread.shutdown()
+    _turn = Turn()

@@ -8,7 +8,7 @@ import pytest
 from tests import unwritable
 from tests.conftest import PASSWORD
 from webadmin import counters, health
-from webadmin.accounts import passwords, sessions
+from webadmin.accounts import hashing, sessions
 from webadmin.accounts.models import Throttle
 from webadmin.store import database, pools
 
@@ -38,7 +38,7 @@ def read_only(monkeypatch, store):
 
 
 def test_it_is_well_before_the_set_up_too(client, monkeypatch):
-    monkeypatch.setattr(passwords, "in_turn", lambda work: pytest.fail("no hashing here"))
+    monkeypatch.setattr(hashing, "in_turn", lambda work: pytest.fail("no hashing here"))
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"status": "ok"}) and answer.headers["Cache-Control"] == "no-store"
     assert Throttle.select().count() == 0

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from tests.api.conftest import HASH, NEW_PASSWORD, Script, all_routes, all_rows, basic, every_engine, named, owner
 from tests.conftest import PASSWORD
 from tests.visitor import Visitor
-from webadmin.accounts import passwords, policies, users
+from webadmin.accounts import hashing, policies, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import Busy
 from webadmin.accounts.models import Account, Throttle
@@ -112,7 +112,7 @@ def test_unknown_wrong_disabled_deleted_and_over_are_the_same_answer(script: Scr
 def test_busy_is_a_503_in_the_contracts_shape_and_counts_for_nobody(script: Script, ada, bob, monkeypatch, door):
     def busy(*_: Any, **__: Any) -> bool:
         raise Busy
-    monkeypatch.setattr(passwords, "in_turn", busy)
+    monkeypatch.setattr(hashing, "in_turn", busy)
     for _ in range(12):
         assert int(sign_in(script, door, "bob", PASSWORD).headers["Retry-After"]) >= 1
     monkeypatch.undo()

@@ -177,5 +177,8 @@ def test_nine_hashings_wait_and_the_tenth_is_refused():
 
 @pytest.mark.skipif(not hasattr(os, "PRIO_PROCESS"), reason="only Linux gives one thread a priority")
 def test_hashing_runs_on_a_thread_of_the_lowest_priority():
+    hashing.rest()
+    passwords.configure(bcrypt_cost=passwords.USUAL_COST)
     assert hashing.in_turn(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())) == 19
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 19
+    hashing.rest()

@@ -33,6 +33,7 @@ def configure(*, bcrypt_cost: int) -> None:
     """Set by the start: the cost, lower only in tests."""
     global cost
     cost = bcrypt_cost
+    hashing.quick = bcrypt_cost < USUAL_COST
 
 
 def accept(password: str, *, username: str = "", email: str = "", field: str = "password") -> str:

@@ -136,7 +136,7 @@ def test_the_index_stays_true(ada, bob, carol, by_ada, person):
     for text in {each.search_text[start:start + 3] for each in accounts for start in range(len(each.search_text) - 2)} | {"lin", "bol", "zzz"}:
         if "\n" not in text and text.strip() == text:
             expected = {each.id for each in accounts if text in each.search_text}
-            assert set(search.matching(text) or []) == expected, text
+            assert set(search.matching(text).ids or []) == expected, text
     assert all(each.search_text == search.text_of(each) for each in accounts)
 
 

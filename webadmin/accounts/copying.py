@@ -70,7 +70,7 @@ def _fill(source: Any, numbers: dict[type[Model], int]) -> Iterator[tuple[str, i
         raise CopyRefused("There are accounts, or a log, in the database that you named: choose an empty one.")
     for table, number in numbers.items():
         bulk.set_last_id(table, number)      # first, for on MariaDB it would end the transaction
-    with database.transaction(), bulk.large_cache():
+    with database.transaction():
         for table in _tables():
             table.delete().execute()         # what a start leaves in an empty store
             yield table._meta.table_name, _copied(table, source)

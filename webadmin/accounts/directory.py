@@ -71,13 +71,13 @@ def page(view: View) -> Page:
     backwards = view.before is not None
     start, down = _place(view.before if backwards else view.after, view.sort), (view.order == "desc") != backwards
     term = search.term_of(view.q)
-    few = search.matching(term) if term else [] if view.q.strip() else None      # nothing but accents is in no name
+    few, about = search.matching(term) if term else search.Found([] if view.q.strip() else None)      # nothing but accents is in no name
     if few is not None:
         places, counts = walks.among(view, few, term)
         total: int | None = len(places)
         ahead = walks.beyond(places, start, down)[: view.per_page + 1]
     else:
-        ahead = walks.ahead(view, start, down, term)
+        ahead = walks.ahead(view, start, down, term, about)
         counts = {} if term else tally(view.role)
         total = None if view.last_signed_in else counts.get(view.state or "all")
     more, places = len(ahead) > view.per_page, ahead[: view.per_page]

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from functools import cache, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import SQL, Expression, ModelSelect, NodeList, Value, fn
 
@@ -14,7 +14,7 @@ from webadmin.store.prepared import Prepared, slot
 ENOUGH = 2_000          # a term that more accounts hold is common: the list's own order is walked instead
 FEW = 300               # so many of a term's accounts tell how many there will be
 SHORTEST_INSIDE = 3     # a trigram has three letters: shorter terms are looked for at the beginnings only
-MOST_PIECES = 12        # of a term are asked for: few accounts have them all, though many may have some
+SOME_PIECES, MOST_PIECES = 6, 12      # of a term are asked for: few accounts have them all, though many may have some
 LAST_LETTER = "\U0010ffff"
 EVERYWHERE = Account.shelf.in_(range(6))      # so that the indexes that begin with it can be used
 BEGINNINGS = (Account.username_key, Account.display_key, Account.email_sort)
@@ -85,49 +85,55 @@ def term_of(query: str) -> str:
     return names.fold(query)
 
 
-def matching(term: str) -> list[int] | None:
-    """The ids of the accounts that may hold the term, in no order, none of them missing; None where there are more than ENOUGH."""
+class Found(NamedTuple):
+    """The ids of all accounts that may hold a term, in no order; None where there are more than ENOUGH, then `about` how many."""
+
+    ids: list[int] | None
+    about: int | None = None      # None where the engine does not tell
+
+
+def matching(term: str) -> Found:
     if names.holds_unseen(term):
-        return []
+        return Found([])
     if len(term) < SHORTEST_INSIDE:
-        found: set[int] = set()
-        for column in BEGINNINGS:
-            found |= {row for (row,) in _begin_first(column.name).tuples(term, term + LAST_LETTER, ENOUGH + 1)}
-            if len(found) > ENOUGH:
-                return None
-        return list(found)
-    return _indexed(term) if database.engine() == "sqlite" else _ids(Account.search_text.contains(term))
+        ends = (term, term + LAST_LETTER)
+        if any(_begin_after(column.name).tuples(*ends, 1, ENOUGH) for column in BEGINNINGS):
+            return Found(None)
+        found = {row for column in BEGINNINGS for (row,) in _begin_after(column.name).tuples(*ends, ENOUGH, 0)}
+        return Found(list(found) if len(found) <= ENOUGH else None)
+    return _indexed(term) if database.engine() == "sqlite" else Found(_ids(Account.search_text.contains(term)))
 
 
-def _indexed(term: str) -> list[int] | None:
-    """On SQLite: `matching` by the index."""
+def _indexed(term: str) -> Found:
+    """On SQLite: `matching` by the index. Each piece costs a walk through all that have it: so some, and all where those are not enough."""
     few = min(FEW, ENOUGH)
-    found = _matched(term, few + 1)
-    if len(found) > few and _guessed(found) <= 4 * ENOUGH:
-        few, found = ENOUGH, _matched(term, ENOUGH + 1)
-    return found if len(found) <= few else None
-
-
-def guessed(term: str) -> int:
-    """On SQLite: how many accounts may hold the term, about; asked for one that has more than ENOUGH."""
-    return _guessed(_matched(term, FEW + 1))
+    found: list[int] = []
+    for pieces in dict.fromkeys(expression(term, most) for most in (SOME_PIECES, MOST_PIECES)):
+        found = _matched(pieces, few + 1)
+        if len(found) <= few:
+            return Found(found)
+    about = _guessed(found)
+    found = _matched(expression(term), ENOUGH + 1) if about <= 4 * ENOUGH else []
+    return Found(found) if 0 < len(found) <= ENOUGH else Found(None, about)
 
 
 def _guessed(first: list[int]) -> int:
-    """Told by how close together the first of them stand."""
+    """How many there are, told by how close together the first of them stand."""
     return bulk.last_id(Account) * len(first) // first[-1]
 
 
-def _matched(term: str, limit: int) -> list[int]:
+def _matched(pieces: str, limit: int) -> list[int]:
     """Ascending."""
-    rows = database.proxy.obj.execute_sql("SELECT rowid FROM account_search WHERE account_search MATCH ? LIMIT ?",
-                                          (expression(term), limit))
+    rows = database.proxy.obj.execute_sql("SELECT rowid FROM account_search WHERE account_search MATCH ? LIMIT ?", (pieces, limit))
     return [row[0] for row in rows.fetchall()]
 
 
-def expression(term: str) -> str:
-    """The term for FTS5: its three-letter pieces. The index knows where none of them stands, so each row is asked as well."""
-    pieces = sorted({term[start:start + SHORTEST_INSIDE] for start in range(len(term) - 2)})[:MOST_PIECES]
+def expression(term: str, most: int = MOST_PIECES) -> str:
+    """The term for FTS5: its three-letter pieces, spread over it where they are more than `most`. The index knows where none of them
+    stands, so each row is asked as well."""
+    last = len(term) - SHORTEST_INSIDE
+    starts = range(last + 1) if last < most else [round(each * last / (most - 1)) for each in range(most)]
+    pieces = sorted({term[start:start + SHORTEST_INSIDE] for start in starts})
     return " AND ".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
@@ -159,9 +165,10 @@ def _begin(column: str) -> Prepared:
 
 
 @cache
-def _begin_first(column: str) -> Prepared:
+def _begin_after(column: str) -> Prepared:
+    """Some of them, behind as many others."""
     begun = EVERYWHERE & begins(getattr(Account, column), slot(0), slot(1))
-    return Prepared(lambda: Account.select(Account.id).where(begun).limit(slot(2)))
+    return Prepared(lambda: Account.select(Account.id).where(begun).limit(slot(2)).offset(slot(3)))
 
 
 def indexed(match: Any) -> Expression:

@@ -37,8 +37,8 @@ class _Asked(NamedTuple):
     shape: str
 
 
-def ahead(view: View, start: Place | None, down: bool, term: str) -> list[Place]:
-    """The places that follow `start` in this direction, at most one more than a page holds."""
+def ahead(view: View, start: Place | None, down: bool, term: str, about: int | None) -> list[Place]:
+    """The places that follow `start` in this direction, at most one more than a page holds; `about` so many accounts hold the term."""
     legs = tuple((shelf, view.rank(shelf), start is not None and view.rank(shelf) == start.rank) for shelf in view.shelves
                  if start is None or view.rank(shelf) == start.rank or (view.rank(shelf) > start.rank) != down)     # others lie behind us
     if not legs:
@@ -55,16 +55,16 @@ def ahead(view: View, start: Place | None, down: bool, term: str) -> list[Place]
             if others is not None:
                 places = beyond(among(view, others, term)[0], start, down)
                 return sorted(_lazily(_own_walk, asked, values) + places, reverse=down)[: view.per_page + 1]
-        return _within_budget(asked, values, term)
+        return _within_budget(asked, values, about)
     if plain:
         return _merged(_walk(*asked), values, down)
     found = _merged(_budgeted_walk(*asked), values, down)
     return found if len(found) > view.per_page else _merged(_exact(*asked), values, down)
 
 
-def _within_budget(asked: _Asked, values: tuple[Any, ...], term: str) -> list[Place]:
+def _within_budget(asked: _Asked, values: tuple[Any, ...], about: int | None) -> list[Place]:
     """On SQLite: those that may hold the term are found and sorted, unless they are many: then walk, for a while."""
-    if asked.shape != "inside" or search.guessed(term) > MANY:
+    if about is None or about > MANY:
         with suppress(dialect.TooMuchWork), dialect.at_most(STEPS):
             return _lazily(_walk_in_order, asked, values)
     return _merged(_exact(*asked), values, asked.down)

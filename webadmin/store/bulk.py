@@ -1,8 +1,7 @@
 """Many rows at once, and the numbers that rows are given: what differs between the engines."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,7 +10,6 @@ import peewee
 from webadmin.store import database
 
 AT_ONCE = 500
-CACHE_KIB = 6_000      # for as long as many rows are written; peewee and SQLite take 2,000
 
 
 def insert(columns: Sequence[peewee.Field], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -66,20 +64,6 @@ def set_last_id(table: type[peewee.Model], number: int) -> None:
         store.execute_sql(f"SELECT setval('{_sequence(name)}', %s)", (number,))
     else:
         store.execute_sql(f"ALTER TABLE {_quoted(name)} AUTO_INCREMENT = {number + 1}")
-
-
-@contextmanager
-def large_cache() -> Iterator[None]:
-    """On SQLite, so that the pages of many indexes need not be read and written again for each row."""
-    if database.engine() != "sqlite":
-        yield
-        return
-    before = database.proxy.obj.cache_size
-    database.proxy.obj.execute_sql(f"PRAGMA cache_size = -{CACHE_KIB}")
-    try:
-        yield
-    finally:
-        database.proxy.obj.execute_sql(f"PRAGMA cache_size = {before}")
 
 
 def _one(statement: str, values: tuple[Any, ...] = ()) -> int:

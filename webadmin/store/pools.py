@@ -31,6 +31,10 @@ UNHEARD_MS = 1000 * (IDLE_SECONDS + LOOKS * AGAIN_SECONDS)
 READ_COMMITTED = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"      # as on PostgreSQL: no locks on gaps, or writers deadlock
 PRAGMAS = [("busy_timeout", BUSY_MS), ("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1),
            ("trusted_schema", 0), ("secure_delete", 1), ("journal_size_limit", 64 * 1024 * 1024), ("temp_store", "memory")]
+# A search in a large store reads some 2 MB, more than what SQLite keeps by itself. All connections of a process share the limit: beyond it
+# each reuses its own pages.
+MEMORY = [("cache_size", -6_000), ("soft_heap_limit", 32 * 1024 * 1024)]
+
 
 class _Heard(threading.local):
     """What the engine said on this thread."""
@@ -65,7 +69,7 @@ def is_read_only(pool: Any) -> bool:
 
 
 def _sqlite(url: str) -> PooledDatabase:
-    store = sqlite_file.Pool(unquote(urlsplit(url).path[1:]), pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False,
+    store = sqlite_file.Pool(unquote(urlsplit(url).path[1:]), pragmas=[*PRAGMAS, *MEMORY], lock_type="IMMEDIATE", check_same_thread=False,
                              autoconnect=False, max_connections=CONNECTIONS)
     store.register_function(lambda text, count: "\n".join(text.split("\n")[:count]), "FIRST_LINES", 2)
     store.register_function(lambda text: text.rpartition("\n")[2], "LAST_LINE", 1)

@@ -42,7 +42,7 @@ class Import:
     def __iter__(self) -> Iterator[Outcome]:
         """Works batch by batch, and tells after each what became of its lines. Never inside a transaction."""
         lines = iter(self.lines)
-        with database.connection(), bulk.large_cache():
+        with database.connection():
             self.memory, self.planned = Memory(), Planned()
             while some := list(islice(lines, BATCH_WITH_PASSWORDS if self.has_passwords else BATCH)):
                 yield self._work(some)

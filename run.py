@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 
 from flask import Flask
 
@@ -11,9 +12,8 @@ from webadmin.serving import server
 from webadmin.store import database
 
 
-def announce(here: settings.Settings) -> None:
-    """Prepare the data folder and say where to go."""
-    link = start.prepare(here)
+def announce(here: settings.Settings, link: str | None) -> None:
+    """Say where to go, and what to look out for; `link` is that of the set-up."""
     if here.testing:
         print("Warning: WEBADMIN_TESTING is on: passwords are kept badly. Never use this for real accounts.", file=sys.stderr)
     if here.in_the_clear:
@@ -25,11 +25,19 @@ def announce(here: settings.Settings) -> None:
         subprocess.Popen([sys.executable, "-m", "webbrowser", link], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def answering(here: settings.Settings) -> Flask:
-    """What each process of the server runs."""
-    app = create_app(here)
-    keeper.start(here)
-    return app
+def serve(here: settings.Settings) -> int:
+    """The app is made once the data folder is prepared, and before the server's processes part: they share it."""
+    app = cache(lambda: create_app(here))
+
+    def begin() -> None:
+        link = start.prepare(here)
+        app()
+        announce(here, link)
+
+    def answering() -> Flask:
+        keeper.start(here)
+        return app()
+    return server.serve(answering, here, begin)
 
 
 def main() -> int:
@@ -37,7 +45,7 @@ def main() -> int:
     try:
         here = settings.load()
         policies.fix(here.given)
-        return server.serve(lambda: answering(here), here, lambda: announce(here))
+        return serve(here)
     except (settings.SettingError, start.StartError) as wrong:
         print(wrong, file=sys.stderr)
         return 2 if isinstance(wrong, settings.SettingError) else 1

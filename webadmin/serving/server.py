@@ -1,7 +1,7 @@
 """The server: several waitress processes on one listening socket; the parent watches, replaces and stops them.
 
-The parent binds, lets the caller announce, and forks. Nothing that cannot cross a fork (a database connection, a thread)
-may be open by then: each child makes its own app. What a child does with one connection is in connections.py.
+The parent binds, lets the caller begin, and forks. Nothing that cannot cross a fork (a database connection, a thread)
+may be open by then. What a child does with one connection is in connections.py.
 A child that hears SIGTERM or SIGINT, or loses its parent, stops accepting, finishes what runs and ends.
 """
 from __future__ import annotations
@@ -54,11 +54,11 @@ class Stop:
         self.wake()
 
 
-def serve(create_app: Callable[[], App], settings: Settings, announce: Callable[[], None]) -> int:
+def serve(answering: Callable[[], App], settings: Settings, begin: Callable[[], None]) -> int:
     """Serve until told to stop; the exit code.
 
-    `announce` runs once, after the port is taken and before anything is answered: it prepares and says what is worth saying;
-    what it raises ends the server. `create_app` runs in each child.
+    `begin` runs once, after the port is taken and before anything is answered: it prepares and says what is worth saying;
+    what it raises ends the server. `answering` runs in each child and returns what it answers with.
     """
     try:
         listening = _listen(settings.host, settings.port)
@@ -71,9 +71,9 @@ def serve(create_app: Callable[[], App], settings: Settings, announce: Callable[
         stop = Stop()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        announce()
+        begin()
         gc.freeze()  # what is loaded by now stays shared between the processes
-        return _Parent(create_app, settings, listening, stop).run()
+        return _Parent(answering, settings, listening, stop).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -97,8 +97,8 @@ def _allow_open_files() -> None:
 
 
 class _Parent:
-    def __init__(self, create_app: Callable[[], App], settings: Settings, listening: socket.socket, stop: Stop) -> None:
-        self.create_app, self.settings, self.listening, self.stop = create_app, settings, listening, stop
+    def __init__(self, answering: Callable[[], App], settings: Settings, listening: socket.socket, stop: Stop) -> None:
+        self.answering, self.settings, self.listening, self.stop = answering, settings, listening, stop
         self.children: dict[int, float] = {}  # process id -> when it was started
         self.places: dict[int, int] = {}      # process id -> where it counts
         self.quick_ends = 0                   # in a row
@@ -135,7 +135,7 @@ class _Parent:
         if not pid:
             os.close(self.held)
             counters.take_place(place)
-            _child(self.create_app, self.settings, self.listening, self.lifeline, self.stop)
+            _child(self.answering, self.settings, self.listening, self.lifeline, self.stop)
         self.children[pid], self.places[pid] = time.monotonic(), place
 
     def _wait(self, seconds: float | None) -> None:
@@ -177,13 +177,13 @@ def _ended() -> list[tuple[int, int]]:
     return found
 
 
-def _child(create_app: Callable[[], App], settings: Settings, listening: socket.socket, lifeline: int, stop: Stop) -> Never:
+def _child(answering: Callable[[], App], settings: Settings, listening: socket.socket, lifeline: int, stop: Stop) -> Never:
     code = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         threading.Thread(target=_stop_with_parent, args=(lifeline, stop), daemon=True).start()
-        code = _answer(create_app, settings, listening, stop)
+        code = _answer(answering, settings, listening, stop)
     except BaseException:
         log.exception("a process failed")
     finally:
@@ -195,9 +195,9 @@ def _stop_with_parent(lifeline: int, stop: Stop) -> None:
     stop()
 
 
-def _answer(create_app: Callable[[], App], settings: Settings, listening: socket.socket, stop: Stop) -> int:
+def _answer(answering: Callable[[], App], settings: Settings, listening: socket.socket, stop: Stop) -> int:
     try:
-        listener = _open(create_app(), settings, listening)
+        listener = _open(answering(), settings, listening)
     except Exception:
         log.exception("a process could not start")
         return START_FAILED

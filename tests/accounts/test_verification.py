@@ -174,12 +174,12 @@ def test_expiry_stops_where_the_log_was_tampered_with(written, clock):
 
 
 def test_expiry_removes_what_opens_nothing_more(ada, bob, clock):
-    from webadmin.accounts import links, sessions, throttle, tokens
+    from webadmin.accounts import links, registration, sessions, tokens
 
     sessions.start(bob, by=BROWSER, user_agent="")
     tokens.start(bob, tokens.V1, by=BROWSER)
     links.make_set_up()
-    throttle.count_registration("192.0.2.1")
+    registration.count("192.0.2.1")
     RevokedToken.insert(jti="x", expires_at=database.now()).execute()
     assert expiry.remove_old(log_days=0) == {}
     clock(days=31)

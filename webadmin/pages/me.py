@@ -88,9 +88,7 @@ def new_token() -> ResponseReturnValue:
     """The only time that anybody sees the token, so it is told in the answer itself."""
     if (asked := signed_in.ask_to_confirm()) is not None:
         return asked
-    token = tokens.opaque()
-    users.set_api_token(g.account, tokens.hashed(token), by=caller.actor())
-    return render_template("me/token.html", token=token)
+    return render_template("me/token.html", token=tokens.renew_api_token(g.account, by=caller.actor()))
 
 
 @pages.post("/me/sessions/<number:session_id>/end")

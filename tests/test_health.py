@@ -10,7 +10,7 @@ from tests.conftest import PASSWORD
 from webadmin import counters, health
 from webadmin.accounts import hashing, sessions
 from webadmin.accounts.models import Throttle
-from webadmin.store import database, pools
+from webadmin.store import condition, database, pools
 
 TOKEN = "a-token-of-the-watchers-1"
 
@@ -50,7 +50,7 @@ def test_it_is_not_well_when_nothing_can_be_written(client, read_only):
 
 
 def test_it_is_not_well_when_the_disk_is_full(client, monkeypatch):
-    monkeypatch.setattr(health, "_room", lambda: 4096)
+    monkeypatch.setattr(condition, "room", lambda: 4096)
     assert client.get("/healthz").status_code == 503
 
 

@@ -113,6 +113,11 @@ def of(account: Account) -> list[Session]:
     return [session for session in rows if _in_force(session, account)]
 
 
+def count() -> int:
+    """How many browsers are signed in, of all accounts; those that have been idle too long are among them until they expire."""
+    return Session.select().where(Session.expires_at > database.now()).count()
+
+
 def end(session_id: int, account: Account, *, by: Actor) -> None:
     """End one session of the account. Raises NotFound where it has no such session."""
     by.must_own(account)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 import ipaddress
+import secrets
 import threading
 from collections.abc import Iterable
 
@@ -28,6 +29,22 @@ def hold(names: Iterable[str]) -> dict[str, Throttle]:
     for name in names:
         dialect.insert_once(Throttle.insert(**new(name).__data__), Throttle.name)
     return {row.name: row for row in dialect.locked(Throttle.select().where(Throttle.name.in_(names)).order_by(Throttle.name))}
+
+
+class _Undone(Exception):
+    pass
+
+
+def can_be_written() -> bool:
+    """Whether a write works now: a row is written and taken back."""
+    try:
+        with database.transaction():
+            new(secrets.token_hex(32)).save(force_insert=True)
+            raise _Undone
+    except _Undone:
+        return True
+    except database.Unavailable:
+        return False
 
 
 class Memory:

@@ -8,7 +8,7 @@ from typing import Any
 from webadmin.accounts import changes, fields, links, names, passwords, rows, search, sessions, throttle
 from webadmin.accounts.changes import Actor, Kind
 from webadmin.accounts.errors import Invalid, LinkUsed, NotAllowed, NotFound, UsernameTaken
-from webadmin.accounts.models import Account, Role
+from webadmin.accounts.models import Account, Role, shelves
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 from webadmin.store import database, dialect
 from webadmin.store.prepared import Prepared, slot
@@ -35,7 +35,7 @@ def find(account_id: int) -> Account:
 
 
 def administrator_exists() -> bool:
-    return Account.select().where(Account.shelf == rows.ACTIVE_ADMINISTRATOR).exists()
+    return Account.select().where(Account.shelf == shelves.ACTIVE_ADMINISTRATOR).exists()
 
 
 def create(given: Mapping[str, Any], password: str, *, by: Actor, reason: str = "",

@@ -53,7 +53,7 @@ def me() -> ResponseReturnValue:
         else:
             forms.say("Saved.")
             return redirect("/me", 303)
-    return render_template("me/me.html", account=account, form=form, sessions=_sessions(),
+    return render_template("me/me.html", account=account, form=form, sessions=shown.sessions_of(account, current=g.session.id),
                            history=[shown.line(each) for each in activity.history(account, LATEST)],
                            factors=factors.of(account), codes_left=recovery.left(account), site=caller.relying_party(),
                            signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))]
@@ -105,8 +105,3 @@ def end_other_sessions() -> ResponseReturnValue:
     users.end_sessions(g.account, by=caller.actor(), keep=sessions.Kept(session=g.session.id))
     forms.say("Ended every other session.")
     return redirect("/me", 303)
-
-
-def _sessions() -> list[dict[str, object]]:
-    return [{"id": each.id, "device": each.device, "source": each.source, "created_at": each.created_at, "seen_at": each.seen_at,
-             "current": each.id == g.session.id} for each in sessions.of(g.account)]

@@ -54,6 +54,12 @@ def test_another_failure_is_told_at_once(store):
     assert runs(failing(store.engine, "55P03", 1205)) == 1
 
 
+def test_a_name_that_is_there_already_says_nothing_against_the_store(store, ada):
+    with pytest.raises(database.IntegrityError), database.transaction():
+        Account.insert(object_id="0" * 24, username="ada", username_key="ada", display_name="", display_key="", created_at=1, updated_at=1).execute()
+    assert database.can_write()
+
+
 def test_nothing_is_run_again_once_something_stands(store, ada):
     giving_up = failing(store.engine, "40001", 1213)
 

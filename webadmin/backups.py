@@ -16,7 +16,8 @@ from urllib.parse import quote
 from playhouse.migrations import Migration
 
 from webadmin.accounts import changes, keyring, keys, sessions
-from webadmin.accounts.changes import COMMAND_LINE, Kind
+from webadmin.accounts.actors import COMMAND_LINE
+from webadmin.accounts.changes import Kind
 from webadmin.store import database, occupied, sqlite_file
 from webadmin.store.write_queue import BUSY_MS
 

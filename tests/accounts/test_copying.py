@@ -11,7 +11,7 @@ from tests.authenticator import ORIGIN, Authenticator
 from tests.conftest import BROWSER, PASSWORD, VARIABLES, _new_database
 from tests.phone import Phone
 from webadmin.accounts import copying, directory, sessions, signin, tokens, users, verification
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.models import Account, Change, Detail, Model
 from webadmin.accounts.second_factors import factors, passkeys, steps, totp

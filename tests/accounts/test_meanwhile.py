@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
 from webadmin.accounts import hashing, passwords, policies, signin, tokens, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import NotAllowed, WrongCredentials
 from webadmin.accounts.models import Account
 from webadmin.store import database

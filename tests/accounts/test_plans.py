@@ -29,7 +29,7 @@ from webadmin.accounts import (
     views,
     walks,
 )
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.directory import Place, View
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Change, Detail, Link, LogHead, Login, RevokedToken, Role, Session, Throttle

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import BROWSER, again
 from webadmin.accounts import changes, expiry, keys, mass, seals, users, verification
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Detail, LogHead, RevokedToken, Session, Throttle
 from webadmin.store import database
 

@@ -10,7 +10,7 @@ from tests.pages.test_permissions import OPEN, ROWS
 from tests.phone import Phone
 from tests.visitor import Visitor
 from webadmin.accounts import keys, tokens, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Authenticator, KeyMark, Link, Login, RecoveryCode, Session
 from webadmin.accounts.second_factors import factors, totp
 

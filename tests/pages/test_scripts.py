@@ -16,7 +16,7 @@ from tests.phone import Phone
 from tests.visitor import PASSWORD, Visitor
 from webadmin import documents
 from webadmin.accounts import tokens, users
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.models import Account, Session
 from webadmin.accounts.second_factors import factors, totp
 from webadmin.accounts.sessions import Kept

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import BROWSER, at_once
 from webadmin.accounts import mass, signin, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Role
 from webadmin.store import database, pools
 

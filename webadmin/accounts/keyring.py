@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from webadmin.accounts import changes, keys, seals, sessions
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Authenticator, KeyMark, LogHead, RecoveryCode
 from webadmin.accounts.second_factors import factors

@@ -7,7 +7,8 @@ from typing import Any
 from peewee import ModelSelect, Value
 
 from webadmin.accounts import changes, names, passwords, rows, search, throttle, users
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, LastAdministrator, NotAllowed
 from webadmin.accounts.models import Account, Detail, Login, Session, shelves
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept

@@ -13,7 +13,8 @@ import secrets
 import struct
 import time
 
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.models import Account, Session
 from webadmin.store import database
 

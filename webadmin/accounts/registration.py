@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from webadmin.accounts import policies, tallies, users
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import NotAllowed, RegistrationClosed, Taken, TooManyAttempts
 from webadmin.accounts.models import Account, Role, Throttle
 from webadmin.store import database

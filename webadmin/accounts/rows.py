@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from webadmin.accounts import search
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Conflict, LastAdministrator, NotAllowed, NotFound, UsernameTaken
 from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Model, shelves
 from webadmin.store import database, dialect

@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from webadmin.accounts import changes, policies, read_only
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import NotFound
 from webadmin.accounts.models import Account, Link, Login, PendingSignIn, Session
 from webadmin.accounts.policies import Policies

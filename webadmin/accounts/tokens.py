@@ -14,7 +14,8 @@ from typing import Any
 from peewee import fn
 
 from webadmin.accounts import changes, keys, passwords, signin, users
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Login, RevokedToken
 from webadmin.accounts.second_factors import factors

@@ -9,7 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 
 from webadmin.accounts import changes, policies, rows, sessions
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, NotFound
 from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Authenticator, Passkey, RecoveryCode, shelves
 from webadmin.accounts.second_factors import recovery, totp

@@ -24,7 +24,7 @@ def export() -> dict[str, float]:
     """Milliseconds to the first byte, MiB that the process grew by, seconds in all; the accounts go to the standard output."""
     from webadmin import settings, start
     from webadmin.accounts import exchange
-    from webadmin.accounts.changes import COMMAND_LINE
+    from webadmin.accounts.actors import COMMAND_LINE
     from webadmin.store import database
 
     start.open_store(settings.load())

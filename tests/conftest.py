@@ -21,7 +21,7 @@ from flask import Flask
 from tests.visitor import Visitor
 from webadmin import create_app, settings, start
 from webadmin.accounts import changes, directory, keys, models, passwords, policies, signin, users
-from webadmin.accounts.changes import COMMAND_LINE, Actor
+from webadmin.accounts.actors import COMMAND_LINE, Actor
 from webadmin.accounts.models import Account, Role
 from webadmin.store import database
 

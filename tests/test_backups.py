@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import BROWSER, PASSWORD, again
 from webadmin import backups, keeper, start
 from webadmin.accounts import keys, policies, sessions, signin, tokens, users, verification
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Job, Login, PendingSignIn, Session
 from webadmin.store import database, occupied
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import PASSWORD
 from webadmin.accounts import users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account
 from webadmin.store import database
 

@@ -9,8 +9,9 @@ from tests import unwritable
 from tests.conftest import PASSWORD
 from webadmin import counters, health
 from webadmin.accounts import hashing, sessions
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.models import Throttle
-from webadmin.store import database, pools
+from webadmin.store import condition, database, pools
 
 TOKEN = "a-token-of-the-watchers-1"
 
@@ -50,7 +51,7 @@ def test_it_is_not_well_when_nothing_can_be_written(client, read_only):
 
 
 def test_it_is_not_well_when_the_disk_is_full(client, monkeypatch):
-    monkeypatch.setattr(health, "_room", lambda: 4096)
+    monkeypatch.setattr(condition, "room", lambda: 4096)
     assert client.get("/healthz").status_code == 503
 
 
@@ -120,7 +121,7 @@ def test_metrics_count(client, app, settings, ada, bob):
     before = values()
     for word in (PASSWORD, "a wrong password"):
         client.post("/api/v1/login", json={"login": "bob", "password": word})
-    sessions.start(bob, by=sessions.Actor(door="browser"), user_agent="")
+    sessions.start(bob, by=Actor(door="browser"), user_agent="")
     counters.request(200, 0.003)
     counters.request(503, 20)
     after = values()

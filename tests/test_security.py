@@ -146,7 +146,8 @@ def test_behind_a_proxy_plain_http_is_sent_to_https(settings, store, ada):
     answer = client.get("/users?q=a", headers={"Host": "accounts.example.com", "X-Forwarded-Proto": "http"})
     assert answer.status_code == 308 and answer.headers["Location"] == "https://accounts.example.com/users?q=a"
     assert client.get("/login", headers={"Host": "accounts.example.com", "X-Forwarded-Proto": "https"}).status_code == 200
-    assert client.get("/api/v2/users", headers={"Host": "accounts.example.com", "X-Forwarded-Proto": "http"}).status_code == 403
+    for path in ("/api/v2/users", "/api/v1/user", "/api/users", "/api/nowhere", "/user", "/auth"):
+        assert client.get(path, headers={"Host": "accounts.example.com", "X-Forwarded-Proto": "http"}).status_code == 403, path
 
 
 def test_only_declared_hops_say_where_a_request_came_from(settings, store, ada):

@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from playhouse.migrations import Migration
 
-from webadmin.accounts import changes, keyring, keys
-from webadmin.accounts.changes import COMMAND_LINE, Kind
-from webadmin.accounts.models import Link, Login, PendingSignIn, Session
+from webadmin.accounts import changes, keyring, keys, sessions
+from webadmin.accounts.actors import COMMAND_LINE
+from webadmin.accounts.changes import Kind
 from webadmin.store import database, occupied, sqlite_file
 from webadmin.store.write_queue import BUSY_MS
 
@@ -158,7 +158,7 @@ def _prepare(source: Path, draft: Path, given: dict[str, int], lost_keys: Callab
     with database.connection(), database.transaction():
         if lost:
             keyring.renew(lost, by=COMMAND_LINE)
-        ended = sum(table.delete().execute() for table in (Session, Login, Link, PendingSignIn))
+        ended = sessions.sign_everybody_out()
         _skip_numbers(given)
         changes.record(Kind.RESTORED_BACKUP, by=COMMAND_LINE, accounts=ended)
     database.forget_connections()

@@ -7,7 +7,7 @@ from flask import Flask, current_app, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webadmin.accounts import users
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.second_factors import ceremonies
 from webadmin.accounts.second_factors.ceremonies import RelyingParty
 from webadmin.store import database

@@ -2,16 +2,14 @@
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
 import time
 from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, request
 
 from webadmin import counters, failures
-from webadmin.accounts.models import Session, Throttle
-from webadmin.store import database
+from webadmin.accounts import sessions, tallies
+from webadmin.store import condition
 
 pages = Blueprint("health", __name__)
 SMALLEST_ROOM = 1024 * 1024      # bytes; with less SQLite can soon write nothing
@@ -32,7 +30,7 @@ def init(app: Flask) -> None:
 def healthz() -> Response:
     """200 where a write would work now, else 503. Nothing is asked about whoever asks, and nothing told."""
     if time.monotonic() - _last["at"] >= REMEMBERED_SECONDS:
-        _last.update(well=_can_write(), at=time.monotonic())
+        _last.update(well=_is_well(), at=time.monotonic())
     return jsonify(status="ok") if _last["well"] else _refused(503, "")
 
 
@@ -56,25 +54,12 @@ def _refused(status: int, sentence: str) -> Response:
     return answer
 
 
-class _Undone(Exception):
-    pass
-
-
-def _can_write() -> bool:
-    """A row is written and taken back; and there is room for the next one, which a write that is taken back does not tell."""
-    try:
-        with database.transaction():
-            Throttle.insert(name=secrets.token_hex(32), failures=0, in_a_row=0, first_at=0, until=0, updated_at=0).execute()
-            raise _Undone
-    except _Undone:
-        return database.engine() != "sqlite" or _room() >= SMALLEST_ROOM
-    except database.Unavailable:
+def _is_well() -> bool:
+    """A write works; and there is room for the next one, which a write that is taken back does not tell."""
+    if not tallies.can_be_written():
         return False
-
-
-def _room() -> int:
-    disk = os.statvfs(database.sqlite_path().parent)
-    return disk.f_bavail * disk.f_frsize
+    room = condition.room()
+    return room is None or room >= SMALLEST_ROOM
 
 
 def _lines() -> Iterator[str]:
@@ -86,7 +71,7 @@ def _lines() -> Iterator[str]:
         for outcome in ("ok", "refused", "turned_away")))
     yield from _family("changes_total", "counter", "Changes written", [("", counters.total("event change"))])
     yield from _family("sessions", "gauge", "Browsers that are signed in",
-                       [("", Session.select().where(Session.expires_at > database.now()).count())])
+                       [("", sessions.count())])
     yield from _family("hashing", "gauge", "Passwords that are being hashed or wait for it", [("", sum(counters.each("hashing")))])
     yield from _family("processes", "gauge", "Processes that answer", [("", len(list(counters.each("pid"))))])
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -40,6 +41,11 @@ def init(app: Flask) -> None:
     app.before_request(_refuse_plain_http)
     app.before_request(_refuse_cross_site)
     app.after_request(_add_headers)
+
+
+def scripts_come_to(app: Flask, owns: Callable[[str], bool]) -> None:
+    """The paths that `owns` names are scripts': by plain http they are refused, where a page is sent to https."""
+    app.extensions.setdefault("script_paths", []).append(owns)
 
 
 def cookie_name(name: str, secure: bool) -> str:
@@ -87,13 +93,9 @@ def _refuse_plain_http() -> AnyResponse | None:
     settings = current_app.config["SETTINGS"]
     if not (settings.proxies and settings.url.startswith("https:")) or request.is_secure:
         return None
-    if _is_script_path():
+    if any(owns(request.path) for owns in current_app.extensions["script_paths"]):
         abort(403, "This address is served by https only.")
     return redirect(settings.url + request.full_path.rstrip("?"), 308)
-
-
-def _is_script_path() -> bool:
-    return request.path.startswith("/api/") or request.path in ("/user", "/auth")
 
 
 def _refuse_cross_site() -> None:

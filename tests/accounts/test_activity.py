@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import BROWSER
 from webadmin.accounts import activity, mass, signin, users
 from webadmin.accounts.activity import Filter
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Change, Detail
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again, at_once
 from webadmin.accounts import activity, changes, models, sessions, signin, users
-from webadmin.accounts.changes import COMMAND_LINE, Actor, Kind
+from webadmin.accounts.actors import COMMAND_LINE, Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account, Change, Detail, LogHead, Role
 from webadmin.store import database

@@ -11,7 +11,7 @@ from tests.authenticator import ORIGIN, Authenticator
 from tests.conftest import BROWSER, PASSWORD, VARIABLES, _new_database
 from tests.phone import Phone
 from webadmin.accounts import copying, directory, sessions, signin, tokens, users, verification
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.models import Account, Change, Detail, Model
 from webadmin.accounts.second_factors import factors, passkeys, steps, totp
@@ -39,7 +39,7 @@ def life(store, ada, bob, carol, person) -> str:
     users.delete(carol, by=COMMAND_LINE)
     users.disable(bob, by=COMMAND_LINE)
     users.update(bob, {"display_name": "Zoë \"B\" \\ 🌙"}, by=COMMAND_LINE, reason="a reason")
-    users.set_api_token(bob, tokens.hashed(tokens.opaque()), by=COMMAND_LINE)
+    tokens.renew_api_token(bob, by=COMMAND_LINE)
     tokens.start(ada, tokens.CHIRPY, by=BROWSER, refresh="refresh me")
     signin.authenticate("ada", PASSWORD, by=BROWSER)
     nonce = totp.new_nonce()

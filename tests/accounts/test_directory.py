@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from webadmin.accounts import directory, fields, search, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account

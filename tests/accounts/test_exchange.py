@@ -12,7 +12,8 @@ import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
 from webadmin.accounts import changes, directory, exchange, passwords, search, sessions, signin, users, verification
-from webadmin.accounts.changes import COMMAND_LINE, Kind
+from webadmin.accounts.actors import COMMAND_LINE
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.directory import View
 from webadmin.accounts.errors import NotAllowed
 from webadmin.accounts.exchange import applying, columns

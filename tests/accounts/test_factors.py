@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import BROWSER, PASSWORD, again, at_once
 from tests.phone import Phone
 from webadmin.accounts import expiry, keys, policies, sessions, signin, throttle, tokens, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import Invalid, NotAllowed, NotFound, SignInOver, TooManyAttempts, WrongCode, WrongCredentials
 from webadmin.accounts.models import Authenticator, Change, Detail, Login, PendingSignIn, RecoveryCode, Role, Session
 from webadmin.accounts.second_factors import factors, recovery, steps, totp

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import PASSWORD
 from webadmin.accounts import hashing, signin
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Busy
 from webadmin.accounts.models import Throttle
 

@@ -11,7 +11,7 @@ from werkzeug.security import generate_password_hash
 
 from tests.conftest import PASSWORD
 from webadmin.accounts import foreign_hashes, passwords, signin, users
-from webadmin.accounts.changes import COMMAND_LINE, Actor
+from webadmin.accounts.actors import COMMAND_LINE, Actor
 from webadmin.accounts.errors import WrongCredentials
 from webadmin.accounts.models import Account
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import PASSWORD, at_once, kinds
 from webadmin.accounts import links, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import LinkUsed
 from webadmin.accounts.models import Account, Link
 

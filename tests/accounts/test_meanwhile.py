@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
 from webadmin.accounts import hashing, passwords, policies, signin, tokens, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import NotAllowed, WrongCredentials
 from webadmin.accounts.models import Account
 from webadmin.store import database
@@ -86,8 +86,7 @@ def test_an_administrator_sets_another_password_whatever_happened_meanwhile(bob,
 
 
 def test_a_restored_account_starts_without_its_old_api_token(bob):
-    token = tokens.opaque()
-    users.set_api_token(bob, tokens.hashed(token), by=COMMAND_LINE)
+    token = tokens.renew_api_token(bob, by=COMMAND_LINE)
     assert tokens.read_api_token(token).account.id == bob.id
     users.delete(bob, by=COMMAND_LINE)
     users.restore(again(bob), by=COMMAND_LINE)
@@ -96,8 +95,7 @@ def test_a_restored_account_starts_without_its_old_api_token(bob):
 
 
 def test_where_the_policy_asks_tokens_of_before_wait_for_the_second_factor(ada):
-    token, refresh = tokens.opaque(), tokens.opaque()
-    users.set_api_token(ada, tokens.hashed(token), by=COMMAND_LINE)
+    token, refresh = tokens.renew_api_token(ada, by=COMMAND_LINE), tokens.opaque()
     tokens.start(again(ada), tokens.CHIRPY, by=BROWSER, refresh=refresh)
     assert tokens.read_api_token(token) and tokens.read_refresh(refresh, tokens.CHIRPY)
     policies.change({"second_factor": "administrators"}, by=COMMAND_LINE)

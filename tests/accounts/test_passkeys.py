@@ -10,7 +10,7 @@ import pytest
 from tests.authenticator import MAY_BE_BACKED_UP, ORIGIN, PRESENT, VERIFIED, Authenticator, coded, decoded
 from tests.conftest import BROWSER, PASSWORD, again, at_once
 from webadmin.accounts import activity, changes, sessions, signin, throttle, users
-from webadmin.accounts.changes import COMMAND_LINE, Actor
+from webadmin.accounts.actors import COMMAND_LINE, Actor
 from webadmin.accounts.errors import Invalid, NotAllowed, NotFound, PasskeyRefused, SignInOver, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Account, Change, Passkey, PendingSignIn
 from webadmin.accounts.second_factors import ceremonies, factors, passkeys, recovery, steps

@@ -8,7 +8,7 @@ import bcrypt
 import pytest
 
 from webadmin.accounts import hashing, passwords, policies
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import Busy, WeakPassword
 
 

@@ -19,17 +19,17 @@ from webadmin.accounts import (
     expiry,
     fields,
     links,
+    registration,
     rows,
     search,
     sessions,
     signin,
-    throttle,
     tokens,
     users,
     views,
     walks,
 )
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.directory import Place, View
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Change, Detail, Link, LogHead, Login, RevokedToken, Role, Session, Throttle
@@ -169,7 +169,7 @@ READS: dict[str, Callable[[], object]] = {
     "end a session": lambda: sessions.end(7, Account(id=7), by=ACTOR), "end all": lambda: sessions.forget(Account(id=7, epoch=1), keep=Kept(7, 7)),
     "a JWT": lambda: tokens.BY_SID.first("x" * 32, 7), "a refresh token": lambda: tokens.read_refresh("x", tokens.CHIRPY),
     "an API token": lambda: tokens.read_api_token("x" * 43), "a free API token": lambda: users._unless_taken(("x", "x"), Account(id=7)),
-    "a sign-in": lambda: signin.authenticate("u7", "three green boats", by=ACTOR), "a registration": lambda: throttle.may_register("192.0.2.1"),
+    "a sign-in": lambda: signin.authenticate("u7", "three green boats", by=ACTOR), "a registration": lambda: registration.must_have_room("192.0.2.1"),
     "a link": lambda: links.look(links.SET_UP, "x"), "names that are taken": lambda: fields.must_be_free(Account(id=7, username_key="u7", email_key="e7")),
     "a job": lambda: keeper._is_due(keeper.Task("expiry", 1, str)), "expiry": lambda: expiry.remove_old(log_days=0),
     "the log's old end": lambda: expiry._oldest(LogHead.get(), 0), "a new name": lambda: users.update(Account.get(Account.username_key == "u7"), {"display_name": "new"}, by=ACTOR),

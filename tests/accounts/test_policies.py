@@ -11,7 +11,7 @@ from peewee import OperationalError
 
 from tests.conftest import BROWSER, at_once, kinds
 from webadmin.accounts import policies, registration, sessions, verification
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import Invalid, NotAllowed, RegistrationClosed
 from webadmin.accounts.models import Change, Detail, Setting
 from webadmin.settings import Given, SettingError

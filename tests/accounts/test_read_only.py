@@ -10,7 +10,7 @@ from tests.accounts.test_signin import attempt, fail
 from tests.authenticator import ORIGIN, Authenticator
 from tests.conftest import BROWSER, PASSWORD, again
 from tests.phone import Phone
-from webadmin.accounts import read_only, sessions, signin, throttle, tokens, users
+from webadmin.accounts import read_only, sessions, signin, tallies, throttle, tokens, users
 from webadmin.accounts.errors import WrongCredentials
 from webadmin.accounts.models import Change, Session, Throttle
 from webadmin.accounts.second_factors import factors, passkeys, steps, totp
@@ -44,7 +44,7 @@ def test_it_is_known_at_once_and_over_at_once(turned):
     with turned():
         assert database.is_read_only()
         with pytest.raises(database.ReadOnly), database.transaction():
-            Throttle.insert(**read_only.new_counter("x").__data__).execute()
+            Throttle.insert(**tallies.new("x").__data__).execute()
     assert not database.is_read_only()
     assert attempt("bob", PASSWORD) == "in" and Throttle.select().count() == 1
 
@@ -92,7 +92,7 @@ def test_a_success_begins_anew(turned):
 
 
 def test_memory_is_bounded(turned, monkeypatch):
-    monkeypatch.setattr(read_only, "MOST_COUNTERS", 20)
+    monkeypatch.setattr(tallies, "MOST_IN_MEMORY", 20)
     with turned():
         fail(30, name="nobody")
         for number in range(30):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again, at_once
 from webadmin.accounts import passwords, signin, throttle, users
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Account, Change, Role, Throttle
 from webadmin.store import database

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again, at_once, kinds
 from webadmin.accounts import mass, passwords, sessions, users
-from webadmin.accounts.changes import COMMAND_LINE, Actor
+from webadmin.accounts.actors import COMMAND_LINE, Actor
 from webadmin.accounts.errors import (
     Conflict,
     EmailTaken,

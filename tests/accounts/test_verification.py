@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import BROWSER, again
 from webadmin.accounts import changes, expiry, keys, mass, seals, users, verification
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Detail, LogHead, RevokedToken, Session, Throttle
 from webadmin.store import database
 
@@ -174,12 +174,12 @@ def test_expiry_stops_where_the_log_was_tampered_with(written, clock):
 
 
 def test_expiry_removes_what_opens_nothing_more(ada, bob, clock):
-    from webadmin.accounts import links, sessions, throttle, tokens
+    from webadmin.accounts import links, registration, sessions, tokens
 
     sessions.start(bob, by=BROWSER, user_agent="")
     tokens.start(bob, tokens.V1, by=BROWSER)
     links.make_set_up()
-    throttle.count_registration("192.0.2.1")
+    registration.count("192.0.2.1")
     RevokedToken.insert(jti="x", expires_at=database.now()).execute()
     assert expiry.remove_old(log_days=0) == {}
     clock(days=31)

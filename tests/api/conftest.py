@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 import webadmin
 from tests.conftest import PASSWORD
 from webadmin.accounts import keys, tokens, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account
 
 ROOT = Path(webadmin.__file__).parent.parent

@@ -8,7 +8,7 @@ import pytest
 from tests.api.conftest import NEW_PASSWORD, Script, claims, every_engine, named, row
 from tests.conftest import PASSWORD, again
 from webadmin.accounts import policies, sessions, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 
 FIVE = ["email", "id", "token", "refresh_token", "is_chirpy_red"]
 EVE = {"email": "eve@example.com", "password": NEW_PASSWORD}

@@ -13,7 +13,7 @@ from tests.api.conftest import HASH, NEW_PASSWORD, Script, all_routes, all_rows,
 from tests.conftest import PASSWORD
 from tests.visitor import Visitor
 from webadmin.accounts import hashing, policies, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import Busy
 from webadmin.accounts.models import Account, Throttle
 

@@ -8,7 +8,7 @@ from tests.api.test_gate import SIGN_INS, sign_in
 from tests.conftest import BROWSER, PASSWORD
 from tests.phone import Phone
 from webadmin.accounts import policies, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change
 from webadmin.accounts.second_factors import factors, totp
 

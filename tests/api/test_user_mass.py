@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import NEW_PASSWORD, Script, all_rows, claims, every_engine, named, row
 from tests.conftest import BROWSER, PASSWORD, again, at_once, kinds
 from webadmin.accounts import mass, policies, sessions, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Detail
 
 ADAM = {"user": "SickIGN", "pass": "a short sentence", "fname": "Adam", "lname": "Todd", "email": "todda@rpi.edu"}

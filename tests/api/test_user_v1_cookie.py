@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import NEW_PASSWORD, Script, claims, every_engine, row
 from tests.conftest import PASSWORD, again
 from webadmin.accounts import users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Login
 
 USER = "/api/v1/user"

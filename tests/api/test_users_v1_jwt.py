@@ -6,7 +6,7 @@ import pytest
 from tests.api.conftest import NEW_PASSWORD, Script, all_rows, basic, claims, every_engine, header, named, row
 from tests.conftest import BROWSER, PASSWORD
 from webadmin.accounts import policies, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Role
 
 JOSE = {"user_name": "Jose", "login": "thecaasantos", "password": "slc89slo", "user_role": 1}

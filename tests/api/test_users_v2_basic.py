@@ -8,7 +8,7 @@ import pytest
 from tests.api.conftest import NEW_PASSWORD, Script, basic, every_engine, named, row
 from tests.conftest import BROWSER, PASSWORD, again
 from webadmin.accounts import passwords, policies, sessions, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Login
 
 BCRYPT = re.compile(r"\$2b\$\d\d\$[./A-Za-z0-9]{53}")

@@ -15,7 +15,7 @@ from typing import Any
 
 from webadmin import backups, create_app, settings, start
 from webadmin.accounts import keys, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account
 from webadmin.store import database
 

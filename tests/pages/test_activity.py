@@ -4,7 +4,7 @@ import pytest
 
 from tests.visitor import Visitor
 from webadmin.accounts import changes, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 
 
 def sentences(page) -> list[str]:

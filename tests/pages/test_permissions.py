@@ -5,7 +5,7 @@ import pytest
 
 from tests.visitor import Visitor
 from webadmin.accounts import links, sessions, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Session
 
 OPEN, SIGN_IN, NOT_YOURS, DONE, GONE = 200, 303, 403, 303, 404

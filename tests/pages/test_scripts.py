@@ -16,7 +16,7 @@ from tests.phone import Phone
 from tests.visitor import PASSWORD, Visitor
 from webadmin import documents
 from webadmin.accounts import tokens, users
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.models import Account, Session
 from webadmin.accounts.second_factors import factors, totp
 from webadmin.accounts.sessions import Kept
@@ -124,8 +124,7 @@ def test_who_has_a_second_factor_is_shown_the_token_and_not_the_password(desk: V
     page = desk.get("/scripts")
     words = shlex.split(_lines(page.markup)[0].replace("\\\n", ""))
     assert "-u" not in words and "Authorization: Bearer $TOKEN" in words and "has a second factor" in page.text
-    token = tokens.opaque()
-    users.set_api_token(users.find(ada.id), tokens.hashed(token), by=by_ada)
+    token = tokens.renew_api_token(users.find(ada.id), by=by_ada)
     address = next(word for word in words if word.startswith("http://")).removeprefix(desk.app.config["SETTINGS"].address)
     answer = desk.app.test_client().get(address, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200 and answer.get_json()["user_name"] == "ada"

@@ -7,7 +7,7 @@ from tests.conftest import PASSWORD, again
 from tests.phone import Phone
 from tests.visitor import Visitor
 from webadmin.accounts import policies, tokens, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Session
 from webadmin.accounts.second_factors import factors
 

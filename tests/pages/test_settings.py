@@ -10,7 +10,7 @@ from tests.conftest import BROWSER
 from tests.visitor import Visitor
 from webadmin import backups, keeper, status
 from webadmin.accounts import policies, registration, sessions, verification
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Change
 from webadmin.pages.settings import PARTS
 from webadmin.settings import Given

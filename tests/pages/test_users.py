@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import PASSWORD, again
 from tests.visitor import Visitor
 from webadmin.accounts import users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Role, Session
 
 NEW = {"username": "eve", "password": "a password for eve", "email": "eve@example.com", "display_name": "Eve Ng"}

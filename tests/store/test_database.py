@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import BROWSER, at_once
 from webadmin.accounts import mass, signin, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Role
 from webadmin.store import database, pools
 
@@ -52,6 +52,12 @@ def test_what_the_engine_gave_up_is_run_four_times_at_most_and_leaves_nothing(st
 
 def test_another_failure_is_told_at_once(store):
     assert runs(failing(store.engine, "55P03", 1205)) == 1
+
+
+def test_a_name_that_is_there_already_says_nothing_against_the_store(store, ada):
+    with pytest.raises(database.IntegrityError), database.transaction():
+        Account.insert(object_id="0" * 24, username="ada", username_key="ada", display_name="", display_key="", created_at=1, updated_at=1).execute()
+    assert database.can_write()
 
 
 def test_nothing_is_run_again_once_something_stands(store, ada):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from webadmin import counters
-from webadmin.accounts.errors import NotAllowed
-from webadmin.accounts.models import Account, Change, Detail, LogHead, Role
+from webadmin.accounts.actors import COMMAND_LINE as COMMAND_LINE  # start.py takes it from here
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.models import Account, Change, Detail, LogHead
 from webadmin.accounts.seals import COUNTED_ANEW, blank_mark, digest, is_whole, last_seal, mark, seal
 from webadmin.store import bulk, database, dialect
 
@@ -67,45 +67,6 @@ class Kind(Enum):
 
 KINDS = {kind.word: kind for kind in Kind}
 GROUPS = {"change": "Changes", "sign-in": "Sign-ins", "refused": "Refused"}
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who acts, through which door, from where. `account_id` is None for a stranger and for the command line."""
-
-    door: str
-    source: str = ""
-    request_id: str = ""
-    account_id: int | None = None
-    name: str = ""
-    role: int | None = None
-    session_id: int | None = None
-    system: bool = False
-
-    @property
-    def is_administrator(self) -> bool:
-        return self.system or self.role == Role.ADMINISTRATOR
-
-    def as_account(self, account: Account) -> Actor:
-        """The same caller, now known to be `account`."""
-        return Actor(self.door, self.source, self.request_id, account.id, account.username, account.role, self.session_id)
-
-    def must_be_administrator(self) -> None:
-        if not self.is_administrator:
-            raise NotAllowed
-
-    def must_own(self, account: Account) -> None:
-        """The account's own person or an administrator."""
-        if self.account_id != account.id:
-            self.must_be_administrator()
-
-    def must_be(self, account: Account) -> None:
-        """The account's own person: whoever else could add a second factor could sign in as somebody else."""
-        if self.account_id != account.id:
-            raise NotAllowed
-
-
-COMMAND_LINE = Actor(door="command line", name="the command line", system=True)
 
 
 def snapshot(account: Account) -> dict[str, Any]:

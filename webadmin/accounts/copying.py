@@ -14,8 +14,9 @@ from playhouse.migrations import MigrationError
 from webadmin.accounts import search
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Change, LogHead, Model
-from webadmin.accounts.models.accounts import EmailSort, Shelf
+from webadmin.accounts.models.accounts import EmailSort
 from webadmin.accounts.models.base import Id
+from webadmin.accounts.models.shelves import Shelf
 from webadmin.store import bulk, database, dialect
 
 PAGE = 1_000

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from peewee import Field
 
 from webadmin.accounts import changes
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.models import Change, Detail, Link, LogHead, Login, PendingSignIn, RevokedToken, Session, Throttle
 from webadmin.accounts.throttle import FORGOTTEN_AFTER
 from webadmin.store import database, dialect

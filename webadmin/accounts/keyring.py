@@ -1,10 +1,11 @@
 """Are these the keys that the store was written with? The store keeps a digest of each, by which a lost or strange one is known."""
 from __future__ import annotations
 
-from webadmin.accounts import changes, keys, seals
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts import changes, keys, seals, sessions
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import AccountError
-from webadmin.accounts.models import Authenticator, KeyMark, Link, LogHead, Login, PendingSignIn, RecoveryCode, Session
+from webadmin.accounts.models import Authenticator, KeyMark, LogHead, RecoveryCode
 from webadmin.accounts.second_factors import factors
 from webadmin.store import database, dialect
 
@@ -52,7 +53,8 @@ def renew(names: list[str], *, by: Actor) -> None:
     by.must_be_administrator()
     with database.transaction():
         changes.move(dialect.locked(LogHead.select()).get())
-        for table in (Session, Login, Link, PendingSignIn, *(UNUSABLE[name] for name in names if name in UNUSABLE)):
+        sessions.sign_everybody_out()
+        for table in (UNUSABLE[name] for name in names if name in UNUSABLE):
             table.delete().execute()
         factors.forget_codes_alone()
         KeyMark.delete().execute()

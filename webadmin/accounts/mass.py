@@ -7,14 +7,14 @@ from typing import Any
 from peewee import ModelSelect, Value
 
 from webadmin.accounts import changes, names, passwords, rows, search, throttle, users
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, LastAdministrator, NotAllowed
-from webadmin.accounts.models import Account, Detail, Login, Session
+from webadmin.accounts.models import Account, Detail, Login, Session, shelves
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 from webadmin.store import database, dialect
 
 RULES = {"username": names.username, "email": names.email}
-PRESENT = (0, 1, 2, 3)      # the shelves of models.Shelf that are not deleted
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def update(given: dict[str, str], password: str | None = None, *, by: Actor, kee
         return plan
     with database.transaction():
         if unique:
-            users.update(Account.get(Account.shelf.in_(PRESENT)), unique, by=by)
+            users.update(Account.get(Account.shelf.in_(shelves.PRESENT)), unique, by=by)
         if columns or secret:
             _update_all(columns, secret, by, keep)
     return plan
@@ -70,7 +70,7 @@ def delete_others(*, by: Actor, dry_run: bool = False) -> Plan:
         _write_details(others, number, before={}, after={"deleted_at": Value(now)})
         Account.update(deleted_at=now, deleted_by_change=number, epoch=Account.epoch + 1, version=Account.version + 1,
                        updated_at=now).where(
-            Account.shelf.in_(PRESENT) & (Account.id != by.account_id)).execute()
+            Account.shelf.in_(shelves.PRESENT) & (Account.id != by.account_id)).execute()
         changes.record_set(Kind.MASS_DELETED, by=by)
     return plan
 
@@ -85,7 +85,7 @@ def _must_remain(by: Actor) -> None:
 
 
 def _everyone() -> ModelSelect:
-    return Account.select(Account.id).where(Account.shelf.in_(PRESENT))
+    return Account.select(Account.id).where(Account.shelf.in_(shelves.PRESENT))
 
 
 def _secret(password: str, unique: dict[str, str], by: Actor) -> tuple[str, str]:
@@ -111,7 +111,7 @@ def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Act
         search.remove_all(everyone)
     if columns:
         changed[Account.search_text] = search.with_names(columns.get("first_name"), columns.get("last_name"))
-    Account.update(changed).where(Account.shelf.in_(PRESENT)).execute()
+    Account.update(changed).where(Account.shelf.in_(shelves.PRESENT)).execute()
     if columns:
         search.rebuild() if whole else search.add_all(everyone)
     changes.record_set(Kind.MASS_UPDATED, by=by)

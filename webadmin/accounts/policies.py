@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from webadmin import settings
 from webadmin.accounts import changes
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import AccountError, Invalid
 from webadmin.accounts.models import Setting
 from webadmin.settings import Given, SettingError

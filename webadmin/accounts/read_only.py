@@ -5,23 +5,20 @@ gave it, and only for the account as it stands at each request. Signing out ends
 """
 from __future__ import annotations
 
-import copy
 import hmac
 import logging
 import mmap
 import re
 import secrets
 import struct
-import threading
 import time
-from collections.abc import Iterable
 
-from webadmin.accounts.changes import Actor, Kind
-from webadmin.accounts.models import Account, Session, Throttle
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
+from webadmin.accounts.models import Account, Session
 from webadmin.store import database
 
 LONGEST_SECONDS = 3600
-MOST_COUNTERS = 10_000
 FORM = re.compile(r"([1-9][0-9]{0,17})\.([0-9]{1,18})\.([0-9]{1,15})\.([A-Za-z0-9_-]{22})\.([0-9a-f]{64})")
 
 # Made before the server's processes are: all share them, and a restart forgets them. Times are those of the monotonic clock.
@@ -65,43 +62,6 @@ def note(kind: Kind, *, by: Actor, account: Account | None, accounts: int = 1) -
     """What the log of changes cannot take stands in the server's own log."""
     log.warning("while the database is read-only: %s, account %s, %d times, by %s, from %s, request %s",
                 kind.word, account.id if account else "-", accounts, by.door, by.source, by.request_id)
-
-
-class Counters:
-    """Counters of failures of this process. Each begins as it stands in the store; the oldest of more than MOST_COUNTERS are forgotten."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, Throttle] = {}
-        self.lock = threading.RLock()
-
-    def copies(self, names: Iterable[str]) -> dict[str, Throttle]:
-        """As they are now; what is changed in them counts once they are kept."""
-        stored = {row.name: row for row in Throttle.select().where(Throttle.name.in_(names))}
-        return {name: copy.copy(self.rows.get(name) or stored.get(name) or new_counter(name)) for name in names}
-
-    def keep(self, rows: dict[str, Throttle]) -> None:
-        for name, row in rows.items():
-            self.rows.pop(name, None)
-            self.rows[name] = row
-        while len(self.rows) > MOST_COUNTERS:
-            del self.rows[next(iter(self.rows))]
-
-    def give_back(self, names: Iterable[str]) -> None:
-        """The last failure of each was none."""
-        with self.lock:
-            rows = self.copies(names)
-            for row in rows.values():
-                row.failures, row.in_a_row, row.until = max(0, row.failures - 1), max(0, row.in_a_row - 1), 0
-            self.keep(rows)
-
-    def begin_anew(self, name: str) -> None:
-        with self.lock:
-            self.keep({name: new_counter(name)})
-
-
-def new_counter(name: str) -> Throttle:
-    now = database.now()
-    return Throttle(name=name, failures=0, in_a_row=0, first_at=now, until=0, updated_at=now)
 
 
 def _now() -> int:

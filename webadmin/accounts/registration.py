@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from webadmin.accounts import policies, throttle, users
-from webadmin.accounts.changes import Actor
+from webadmin.accounts import policies, tallies, users
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import NotAllowed, RegistrationClosed, Taken, TooManyAttempts
-from webadmin.accounts.models import Account, Role
+from webadmin.accounts.models import Account, Role, Throttle
+from webadmin.store import database
+from webadmin.store.database import HOUR_MS
 
 
 class TooManyNames(TooManyAttempts):
@@ -29,19 +31,39 @@ def register(given: Mapping[str, Any], password: str, *, by: Actor) -> Account:
         raise NotAllowed("Only administrators may register administrators.")
     with asking(by):
         account = users.create(given, password, by=Actor(by.door, by.source, by.request_id, by.account_id, by.name, system=True))
-    throttle.count_registration(by.source)
+    count(by.source)
     return account
 
 
 @contextmanager
 def asking(by: Actor) -> Iterator[None]:
     """Around what may answer that a name exists: counts that answer, and raises TooManyAttempts where there were too many."""
-    try:
-        throttle.may_register(by.source)
-    except TooManyAttempts as error:
-        raise TooManyNames(error.retry_after) from None
+    must_have_room(by.source)
     try:
         yield
     except Taken:
-        throttle.count_registration(by.source)
+        count(by.source)
         raise
+
+
+def must_have_room(source: str) -> None:
+    """Raises TooManyNames where this source has made accounts, and been told that a name exists, often enough for now."""
+    row, now = Throttle.get_or_none(Throttle.name == _counter(source)), database.now()
+    if row is not None and 0 <= now - row.first_at < HOUR_MS and row.failures >= policies.now().registrations_an_hour:
+        raise TooManyNames(max(1, (row.first_at + HOUR_MS - now) // 1000))
+
+
+def count(source: str) -> None:
+    """One account made, or one "exists" answer given."""
+    name, now = _counter(source), database.now()
+    with database.transaction():
+        row = tallies.hold([name])[name]
+        if not 0 <= now - row.first_at < HOUR_MS:
+            row.failures, row.first_at = 0, now
+        row.failures += 1
+        row.updated_at = now
+        row.save()
+
+
+def _counter(source: str) -> str:
+    return tallies.of_source("registrations", source)

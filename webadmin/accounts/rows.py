@@ -4,12 +4,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from webadmin.accounts import search
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Conflict, LastAdministrator, NotAllowed, NotFound, UsernameTaken
-from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Model
+from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Model, shelves
 from webadmin.store import database, dialect
-
-ACTIVE_ADMINISTRATOR = 1      # the shelf of models.Shelf
 
 
 def current(account: Account, version: int | None = None, *, by: Actor | None = None) -> Account:
@@ -58,14 +56,14 @@ def remove_all_of(account: Account, tables: Iterable[type[Model]]) -> None:
 
 def another_administrator(account: Account) -> bool:
     """An active administrator besides this one whose account has no end date."""
-    others = Account.select().where((Account.shelf == ACTIVE_ADMINISTRATOR) & (Account.id != account.id))
+    others = Account.select().where((Account.shelf == shelves.ACTIVE_ADMINISTRATOR) & (Account.id != account.id))
     return others.where(Account.expires_at.is_null()).exists()
 
 
 def hold_administrators() -> None:
     """Where rows can be held, all administrators are, in one order and first of all: two must not leave at once, nor block each other."""
     if database.engine() != "sqlite":
-        found = [row[0] for row in Account.select(Account.id).where(Account.shelf == ACTIVE_ADMINISTRATOR).tuples()]
+        found = [row[0] for row in Account.select(Account.id).where(Account.shelf == shelves.ACTIVE_ADMINISTRATOR).tuples()]
         held = Account.select(Account.id, Account.version).where(Account.id.in_(found))      # by the rows themselves, as mass.py says
         list(dialect.locked(held.order_by(Account.id)))
 
@@ -73,5 +71,5 @@ def hold_administrators() -> None:
 def keep_an_administrator(account: Account) -> None:
     """Raises LastAdministrator where the account, as it still stands in the store, is the last one."""
     stored = Account.select(Account.shelf).where(Account.id == account.id).scalar()
-    if stored == ACTIVE_ADMINISTRATOR and not another_administrator(account):
+    if stored == shelves.ACTIVE_ADMINISTRATOR and not another_administrator(account):
         raise LastAdministrator

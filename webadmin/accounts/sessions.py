@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from webadmin.accounts import changes, policies, read_only
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import NotFound
-from webadmin.accounts.models import Account, Login, Session
+from webadmin.accounts.models import Account, Link, Login, PendingSignIn, Session
 from webadmin.accounts.policies import Policies
 from webadmin.store import database
 from webadmin.store.database import DAY_MS, HOUR_MS, MINUTE_MS
@@ -113,6 +114,11 @@ def of(account: Account) -> list[Session]:
     return [session for session in rows if _in_force(session, account)]
 
 
+def count() -> int:
+    """How many browsers are signed in, of all accounts; those that have been idle too long are among them until they expire."""
+    return Session.select().where(Session.expires_at > database.now()).count()
+
+
 def end(session_id: int, account: Account, *, by: Actor) -> None:
     """End one session of the account. Raises NotFound where it has no such session."""
     by.must_own(account)
@@ -130,6 +136,11 @@ def forget(account: Account, *, keep: Kept) -> int:
     Login.delete().where((Login.account_id == account.id) & (Login.id != keep.login)).execute()
     Session.update(epoch=account.epoch).where((Session.id == keep.session) & (Session.account_id == account.id)).execute()
     return Session.delete().where((Session.account_id == account.id) & (Session.id != keep.session)).execute()
+
+
+def sign_everybody_out() -> int:
+    """End every session and login, half-done sign-in and one-time link. Part of the caller's transaction. Returns how many ended."""
+    return sum(table.delete().execute() for table in (Session, Login, Link, PendingSignIn))
 
 
 def device(user_agent: str) -> str:

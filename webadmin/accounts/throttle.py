@@ -6,16 +6,14 @@ of docs/security.md.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from webadmin.accounts import keys, names, policies, read_only
+from webadmin.accounts import keys, names, tallies
 from webadmin.accounts.errors import TooManyAttempts
 from webadmin.accounts.models import Account, Throttle
-from webadmin.store import database, dialect
-from webadmin.store.database import HOUR_MS, MINUTE_MS
+from webadmin.store import database
+from webadmin.store.database import MINUTE_MS
 
 FREE_FAILURES = 10
 LONGEST_WAIT = 15 * MINUTE_MS
@@ -23,8 +21,7 @@ FORGOTTEN_AFTER = 12 * 60 * MINUTE_MS
 LOCKED_AFTER = 100                # failures in a row: the password is of no use until it is set anew
 SOURCE_FAILURES = 60              # a minute
 
-
-_memory = read_only.Counters()    # counts while the store is read-only
+_memory = tallies.Memory()        # counts while the store is read-only
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def take(account: Account | None, name: str, source: str, device: str) -> Attemp
     wanted = [each for each in (subject, origin) if each]
     try:
         with database.transaction():
-            attempt = _counted(rows := _rows(wanted), subject, origin)
+            attempt = _counted(rows := tallies.hold(wanted), subject, origin)
             for row in rows.values():
                 row.save()
     except database.ReadOnly:
@@ -71,7 +68,7 @@ def take_from(source: str, account: Account | None, device: str) -> Attempt:
     """Count one failure of the source alone, ahead of a check that nobody guesses through: no stranger can make the account wait."""
     _, origin = _counters(account, "", source, device)
     with database.transaction():
-        for row in _rows([origin]).values() if origin else ():
+        for row in tallies.hold([origin]).values() if origin else ():
             _count_source(row)
             row.save()
     return Attempt("", origin, locked=False)
@@ -105,29 +102,6 @@ def forgive_all() -> None:
     Throttle.delete().where(Throttle.in_a_row > 0).execute()
 
 
-def may_register(source: str) -> None:
-    """Raises TooManyAttempts where this source has made accounts, and been told that a name exists, often enough for now."""
-    row, now = Throttle.get_or_none(Throttle.name == _registrations(source)), database.now()
-    if row is not None and 0 <= now - row.first_at < HOUR_MS and row.failures >= policies.now().registrations_an_hour:
-        raise TooManyAttempts(max(1, (row.first_at + HOUR_MS - now) // 1000))
-
-
-def count_registration(source: str) -> None:
-    """One account made, or one "exists" answer given."""
-    name, now = _registrations(source), database.now()
-    with database.transaction():
-        row = _rows([name])[name]
-        if not 0 <= now - row.first_at < HOUR_MS:
-            row.failures, row.first_at = 0, now
-        row.failures += 1
-        row.updated_at = now
-        row.save()
-
-
-def _registrations(source: str) -> str:
-    return keys.digest("registrations", _network(source))
-
-
 def know_device(account: Account) -> str:
     """The value of the cookie by which this browser's failures count apart for this account."""
     nonce = secrets.token_urlsafe(16)
@@ -149,24 +123,7 @@ def _counters(account: Account | None, name: str, source: str, device: str) -> t
     if account is not None and proof and hmac.compare_digest(proof.encode(), _device_proof(nonce, account).encode()):
         return keys.digest("known device", f"{nonce} {account.epoch}"), ""      # a new password frees it too
     subject = keys.digest("account", str(account.id)) if account else keys.digest("name", names.key(name))
-    return subject, keys.digest("source", _network(source))
-
-
-def _network(source: str) -> str:
-    """An IPv4 address, or the /64 of an IPv6 one: what one subscriber has."""
-    try:
-        address = ipaddress.ip_address(source)
-    except ValueError:
-        return source
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
-
-
-def _rows(wanted: Iterable[str]) -> dict[str, Throttle]:
-    for name in wanted:
-        dialect.insert_once(Throttle.insert(**read_only.new_counter(name).__data__), Throttle.name)
-    return {row.name: row for row in dialect.locked(Throttle.select().where(Throttle.name.in_(wanted)).order_by(Throttle.name))}
+    return subject, tallies.of_source("source", source)
 
 
 def _count_source(row: Throttle) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 from peewee import fn
 
-from webadmin.accounts import changes, keys, passwords, signin
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts import changes, keys, passwords, signin, users
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Login, RevokedToken
 from webadmin.accounts.second_factors import factors
@@ -147,6 +148,13 @@ def end(bearer: Bearer, *, by: Actor) -> None:
 def hashed(token: str) -> tuple[str, str | None]:
     """(bcrypt hash, keyed digest) of an API token. Only from SHORTEST_CHOSEN characters on it opens Bearer: else there is no digest."""
     return passwords.hash_token(token), keys.digest("api token", token) if len(token) >= SHORTEST_CHOSEN else None
+
+
+def renew_api_token(account: Account, *, by: Actor) -> str:
+    """Give the account a new API token in place of its old one. Returns it: the only time that anybody sees it."""
+    token = opaque()
+    users.set_api_token(account, hashed(token), by=by)
+    return token
 
 
 def _in_force(login: Login, account: Account) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from webadmin.accounts import changes, fields, links, names, passwords, rows, search, sessions, throttle
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import COMMAND_LINE, Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, LinkUsed, NotAllowed, NotFound, UsernameTaken
-from webadmin.accounts.models import Account, Role
+from webadmin.accounts.models import Account, Role, shelves
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 from webadmin.store import database, dialect
 from webadmin.store.prepared import Prepared, slot
@@ -21,9 +22,7 @@ BY_USERNAME = Prepared(lambda: Account.select().where(Account.username_key == sl
 def named(name: str) -> Account | None:
     """The account of a username or e-mail, deleted ones included."""
     key = names.key(name)
-    if names.holds_unseen(key):
-        return None
-    return (BY_EMAIL if "@" in key else BY_USERNAME).first(key)
+    return None if names.holds_unseen(key) else (BY_EMAIL if "@" in key else BY_USERNAME).first(key)
 
 
 def find(account_id: int) -> Account:
@@ -35,7 +34,7 @@ def find(account_id: int) -> Account:
 
 
 def administrator_exists() -> bool:
-    return Account.select().where(Account.shelf == rows.ACTIVE_ADMINISTRATOR).exists()
+    return Account.select().where(Account.shelf == shelves.ACTIVE_ADMINISTRATOR).exists()
 
 
 def create(given: Mapping[str, Any], password: str, *, by: Actor, reason: str = "",
@@ -228,7 +227,7 @@ def _insert(account: Account, by: Actor, reason: str) -> None:
     except database.IntegrityError:      # another server was quicker
         raise UsernameTaken from None
     search.add(account)
-    by = by if by.account_id is not None or by == changes.COMMAND_LINE else by.as_account(account)      # who made their own account
+    by = by if by.account_id is not None or by == COMMAND_LINE else by.as_account(account)      # who made their own account
     made = {name: value for name, value in changes.snapshot(account).items() if value not in (None, "", False)}
     changes.record(Kind.CREATED, by=by, account=account, before={}, after={**made, "password": "set"}, reason=reason)
 

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 from webadmin.accounts import search
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account
+from webadmin.accounts.models.shelves import ROLES, STATES
 
 SIZES = (25, 50, 100)
-STATES = {"active": (0, 1), "disabled": (2, 3), "deleted": (4, 5)}
-ROLES = {"user": 0, "administrator": 1}
 SORTS = {"display_name": Account.display_key, "state": Account.display_key, "email": Account.email_sort, "username": Account.username_key,
          "role": Account.display_key, "last_signed_in": Account.last_signed_in_at, "created": Account.created_at}
 BY_NAME = [name for name, column in SORTS.items() if any(column is each for each in search.BEGINNINGS)]

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from webadmin import caller, failures
+from webadmin import caller, failures, security
 from webadmin.accounts import errors
 from webadmin.api import wire
 
@@ -71,6 +71,7 @@ class Contract:
 
 def serve(app: Flask, contract: Contract) -> None:
     failures.speak_for(app, contract.owns, contract.refused)
+    security.scripts_come_to(app, contract.owns)
     app.register_blueprint(contract.blueprint)
     app.extensions["csrf"].exempt(contract.blueprint)      # these doors never read a page's cookie; security.py refuses other sites
 

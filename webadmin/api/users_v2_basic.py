@@ -94,9 +94,7 @@ def refresh(name: str) -> Response:
     account = _visible(name)
     if request.get_data():
         wire.json_object()
-    token = tokens.opaque()
-    users.set_api_token(account, tokens.hashed(token), by=caller.actor())
-    return answer({"token": token})
+    return answer({"token": tokens.renew_api_token(account, by=caller.actor())})
 
 
 @api.delete("/<name>")

@@ -6,7 +6,7 @@ from flask import current_app
 
 from webadmin import start
 from webadmin.accounts import users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import AccountError, NotFound
 from webadmin.accounts.models import Role
 from webadmin.accounts.second_factors import factors

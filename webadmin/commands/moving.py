@@ -11,7 +11,7 @@ import click
 from flask import current_app
 
 from webadmin.accounts import copying, exchange
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.commands import opened
 from webadmin.store import database

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any
 
 from flask import render_template, request
@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from webadmin.accounts import activity, changes
 from webadmin.accounts.errors import NotFound, UnknownView
-from webadmin.pages import shown, signed_in
+from webadmin.pages import days, forms, shown, signed_in
 
 pages = signed_in.door("activity", "/activity")
 WORDS = ("q", "group", "kind", "account", "since", "until")
@@ -41,7 +41,7 @@ def _filter(words: dict[str, str]) -> activity.Filter:
     cursors: dict[str, Any] = {name: _number(name, request.args[name]) or 0 for name in ("after", "before") if name in request.args}
     since, until = _day("since", words["since"]), _day("until", words["until"])
     return activity.Filter(group=words["group"], kind=words["kind"], person=words["q"], account=_number("account", words["account"]),
-                           since=_milliseconds(since), until=_milliseconds(until, days=1), **cursors)
+                           since=days.begin(since), until=days.end(until), **cursors)
 
 
 def _page(found: activity.Page, words: dict[str, str]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _page(found: activity.Page, words: dict[str, str]) -> dict[str, Any]:
 def _number(name: str, text: str) -> int | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+    if not forms.is_whole(text):
         raise UnknownView(f"The word “{name}” of this address must be a number.", field=name)
     return int(text)
 
@@ -64,8 +64,3 @@ def _day(name: str, text: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise UnknownView("A day looks like 2026-11-21.", field=name) from None
-
-
-def _milliseconds(day: date | None, *, days: int = 0) -> int | None:
-    """The first millisecond of the day that comes `days` later."""
-    return int(datetime.combine(day, time(), UTC).timestamp() + days * 86_400) * 1000 if day else None

@@ -14,6 +14,8 @@ from webadmin.accounts import names, passwords
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import LONGEST_TEXT
 
+LONGEST_NUMBER = 18      # digits
+
 
 class Accepted:
     """The field passes a rule of accounts/ now, so that a form names everything that is wrong at once. Empty is for others to judge."""
@@ -90,3 +92,14 @@ def warn(sentence: str) -> None:
     """What the next page tells the person about what was refused."""
     session.pop("_flashes", None)
     flash(sentence, "danger")
+
+
+def is_whole(text: str) -> bool:
+    """A number in digits of ASCII that every engine takes."""
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
+
+
+def version_of(form: FlaskForm) -> int:
+    """The version that the form showed. Without one nobody knows what was seen: -1, which conflicts with all that there are."""
+    given = str(form.version.data or "")
+    return int(given) if is_whole(given) else -1

@@ -53,7 +53,7 @@ def me() -> ResponseReturnValue:
         else:
             forms.say("Saved.")
             return redirect("/me", 303)
-    return render_template("me/me.html", account=account, form=form, sessions=_sessions(),
+    return render_template("me/me.html", account=account, form=form, sessions=shown.sessions_of(account, current=g.session.id),
                            history=[shown.line(each) for each in activity.history(account, LATEST)],
                            factors=factors.of(account), codes_left=recovery.left(account), site=caller.relying_party(),
                            signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))]
@@ -88,9 +88,7 @@ def new_token() -> ResponseReturnValue:
     """The only time that anybody sees the token, so it is told in the answer itself."""
     if (asked := signed_in.ask_to_confirm()) is not None:
         return asked
-    token = tokens.opaque()
-    users.set_api_token(g.account, tokens.hashed(token), by=caller.actor())
-    return render_template("me/token.html", token=token)
+    return render_template("me/token.html", token=tokens.renew_api_token(g.account, by=caller.actor()))
 
 
 @pages.post("/me/sessions/<number:session_id>/end")
@@ -107,8 +105,3 @@ def end_other_sessions() -> ResponseReturnValue:
     users.end_sessions(g.account, by=caller.actor(), keep=sessions.Kept(session=g.session.id))
     forms.say("Ended every other session.")
     return redirect("/me", 303)
-
-
-def _sessions() -> list[dict[str, object]]:
-    return [{"id": each.id, "device": each.device, "source": each.source, "created_at": each.created_at, "seen_at": each.seen_at,
-             "current": each.id == g.session.id} for each in sessions.of(g.account)]

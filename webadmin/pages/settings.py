@@ -75,9 +75,8 @@ def _losses(wanted: dict[str, str]) -> list[str]:
 
 
 def _save(form: SettingsForm, wanted: dict[str, str]) -> ResponseReturnValue:
-    seen = str(form.version.data or "")
     try:
-        policies.change(wanted, by=caller.actor(), seen=int(seen) if seen.isdecimal() and len(seen) < 19 else -1)
+        policies.change(wanted, by=caller.actor(), seen=forms.version_of(form))
     except policies.ChangedMeanwhile:
         return _conflict_page(form), 409
     except AccountError as wrong:

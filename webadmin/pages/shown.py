@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from webadmin.accounts import activity, policies
-from webadmin.accounts.models import Role
+from webadmin.accounts import activity, policies, sessions
+from webadmin.accounts.models import Account, Role
 from webadmin.accounts.policies import POLICIES
+from webadmin.pages import days
 
 FIELDS = {"username": "Username", "email": "E-mail", "display_name": "Display name", "first_name": "First name", "last_name": "Last name",
           "role": "Role", "active": "State", "must_change_password": "New password at next sign-in", "expires_at": "Account ends on",
@@ -60,11 +61,17 @@ def value(name: str, raw: Any) -> str | None:
         return ROLES[Role(raw)]
     if name == "active":
         return "Active" if raw else "Disabled"
-    if name == "expires_at":      # the first moment after the last day
-        return datetime.fromtimestamp((raw - 1) // 1000, UTC).strftime("%Y-%m-%d")
+    if name == "expires_at":
+        return str(days.last(raw))
     if name == "deleted_at":
         return datetime.fromtimestamp(raw / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return ("yes" if raw else "no") if isinstance(raw, bool) else str(raw)
+
+
+def sessions_of(account: Account, *, current: int) -> list[dict[str, Any]]:
+    """The account's sessions as components/people.html shows them; `current` is the number of the one that looks."""
+    return [{"id": each.id, "device": each.device, "source": each.source, "created_at": each.created_at, "seen_at": each.seen_at,
+             "current": each.id == current} for each in sessions.of(account)]
 
 
 def address(path: str, words: dict[str, Any], **other: Any) -> str:

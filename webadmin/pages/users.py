@@ -1,7 +1,6 @@
 """Users: list, one account, new, edit, disable, enable, delete, restore, delete for good."""
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
 from typing import Any
 
 from flask import g, redirect, render_template, request
@@ -15,7 +14,7 @@ from webadmin.accounts import activity, directory, sessions, users
 from webadmin.accounts.errors import AccountError, Conflict, Invalid, NotFound
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.second_factors import factors, recovery
-from webadmin.pages import forms, listing, shown, signed_in
+from webadmin.pages import days, forms, listing, shown, signed_in
 
 pages = signed_in.door("users", "/users")
 COMPARED = ("username", "email", "display_name", "first_name", "last_name", "role", "expires_on")
@@ -37,7 +36,7 @@ class UserForm(FlaskForm):
     def given(self) -> dict[str, Any]:
         """The fields as users.update takes them; the account is open until the end of its last day, UTC."""
         names = ("username", "email", "display_name", "first_name", "last_name", "role")
-        return {**{name: getattr(self, name).data for name in names}, "expires_at": _end_of(self.expires_on.data)}
+        return {**{name: getattr(self, name).data for name in names}, "expires_at": days.end(self.expires_on.data)}
 
 
 class NewUserForm(UserForm):
@@ -75,7 +74,7 @@ def new() -> ResponseReturnValue:
 def show(account_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
     entries = activity.history(account, LATEST + 1)
-    return render_template("users/user.html", account=account, sessions=_sessions(account),
+    return render_template("users/user.html", account=account, sessions=shown.sessions_of(account, current=g.session.id),
                            factors=factors.of(account), codes_left=recovery.left(account),
                            history=[shown.line(each) for each in entries[:LATEST]],
                            more_history=f"/activity?account={account.id}" if len(entries) > LATEST else None,
@@ -155,7 +154,7 @@ def end_session(account_id: int, session_id: int) -> ResponseReturnValue:
 def delete(account_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
     if request.method == "GET":
-        return render_template("users/delete.html", account=account, sessions=_sessions(account))
+        return render_template("users/delete.html", account=account, sessions=shown.sessions_of(account, current=g.session.id))
     users.delete(account, by=caller.actor(), reason=request.form.get("reason", ""))
     return _done(account, "Deleted the account of <b>{name}</b>. It can be restored.")
 
@@ -182,20 +181,9 @@ def purge(account_id: int) -> ResponseReturnValue:
     return redirect("/users?state=deleted", 303)
 
 
-def _sessions(account: Account) -> list[dict[str, Any]]:
-    return [{"id": each.id, "device": each.device, "source": each.source, "created_at": each.created_at, "seen_at": each.seen_at,
-             "current": each.id == g.session.id} for each in sessions.of(account)]
-
-
 def _form_data(account: Account) -> dict[str, Any]:
-    ends = datetime.fromtimestamp((account.expires_at - 1) // 1000, UTC) if account.expires_at is not None else None
     names = ("username", "email", "display_name", "first_name", "last_name", "role", "version")
-    return {**{name: getattr(account, name) for name in names}, "expires_on": ends.date() if ends else None}
-
-
-def _end_of(day: Any) -> int | None:
-    """The first millisecond after `day`, UTC."""
-    return int(datetime.combine(day, time(), UTC).timestamp() + 86_400) * 1000 if day else None
+    return {**{name: getattr(account, name) for name in names}, "expires_on": days.last(account.expires_at)}
 
 
 def _needs_confirmation(form: EditUserForm, account: Account) -> bool:
@@ -209,10 +197,8 @@ def _password_of(form: EditUserForm) -> str:
 
 def _save(account: Account, form: EditUserForm) -> None:
     """Fields and password are one save to the person: both or neither."""
-    given = str(form.version.data or "")
-    version = int(given) if given.isdecimal() and len(given) < 19 else 0      # without one nobody knows what was seen: a conflict
-    users.update_with_password(account, form.given(), _password_of(form), by=caller.actor(), version=version, reason=form.reason.data,
-                               must_change="must_change" not in form or form.must_change.data)
+    users.update_with_password(account, form.given(), _password_of(form), by=caller.actor(), version=forms.version_of(form),
+                               reason=form.reason.data, must_change="must_change" not in form or form.must_change.data)
 
 
 def _conflict_page(form: EditUserForm, current: Account) -> ResponseReturnValue:

@@ -1,6 +1,7 @@
 """How the engine really works, asked from it: what pools.py wants of every connection, and whether it is so."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +53,14 @@ def size() -> int | None:
         return None
     path = database.sqlite_path()
     return sum(each.stat().st_size for each in (path, Path(f"{path}-wal")) if each.exists())
+
+
+def room() -> int | None:
+    """Bytes that are free where the SQLite file is; None for engines that look after that themselves."""
+    if database.engine() != "sqlite":
+        return None
+    disk = os.statvfs(database.sqlite_path().parent)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _answer(name: str, statement: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import peewee
-from peewee import IntegrityError, InterfaceError, OperationalError
+from peewee import DatabaseError, IntegrityError, InterfaceError, OperationalError
 from playhouse import migrations
 
 from webadmin.store import pools
@@ -29,7 +29,7 @@ GIVEN_UP = ("40001", "40P01")      # SQLSTATE: a serialization failure, on Maria
 Result = TypeVar("Result")
 
 proxy: Any = peewee.DatabaseProxy()
-Unavailable = (OperationalError, InterfaceError, peewee.InternalError, peewee.DatabaseError)
+Unavailable = (InterfaceError, DatabaseError)      # a damaged file raises the base; so IntegrityError, of a well store, is in it
 __all__ = ["IntegrityError", "ReadOnly", "Unavailable", "bind", "connection", "engine", "migrate", "proxy", "transaction"]
 
 _queue: WriteQueue | None = None

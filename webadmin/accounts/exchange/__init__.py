@@ -13,7 +13,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from webadmin.accounts import foreign_hashes, passwords
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.exchange import applying, checking
 from webadmin.accounts.exchange.applying import Memory, Outcome, Planned, Row

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from peewee import InternalError, OperationalError
 
 from webadmin.accounts import changes, fields, rows, search, sessions
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import AccountError, EmailTaken, Invalid, LastAdministrator, Taken
 from webadmin.accounts.exchange import checking
 from webadmin.accounts.exchange.checking import COLUMNS, Draft

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from webadmin.accounts import changes
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.exchange.columns import EXPORTED, ROLE_NAMES, SECRETS, TEXTS, harmless, moment
 from webadmin.accounts.exchange.reading import Line
 from webadmin.accounts.models import Account

@@ -6,6 +6,7 @@ from enum import IntEnum
 from peewee import SQL, BigIntegerField, BooleanField, CharField, Context, Node, NodeList, SmallIntegerField, TextField
 
 from webadmin.accounts.models.base import LONGEST_TEXT, Id, Model, text
+from webadmin.accounts.models.shelves import Shelf
 
 
 class Role(IntEnum):
@@ -13,17 +14,6 @@ class Role(IntEnum):
 
     USER = 1
     ADMINISTRATOR = 2
-
-
-class Shelf(SmallIntegerField):
-    """State and role in one number that the engine keeps itself; it leads every index that a list walks.
-
-    0 1 active, 2 3 disabled, 4 5 deleted; the odd one of each pair holds the administrators.
-    """
-
-    def ddl(self, ctx: Context) -> Node:
-        rule = "CASE WHEN deleted_at IS NOT NULL THEN 4 WHEN active THEN 0 ELSE 2 END + role - 1"
-        return NodeList((super().ddl(ctx), SQL(f"GENERATED ALWAYS AS ({rule}) STORED")))
 
 
 class EmailSort(CharField):

@@ -9,9 +9,10 @@ import unicodedata
 from dataclasses import dataclass
 
 from webadmin.accounts import changes, policies, rows, sessions
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, NotFound
-from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Authenticator, Passkey, RecoveryCode
+from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Authenticator, Passkey, RecoveryCode, shelves
 from webadmin.accounts.second_factors import recovery, totp
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 from webadmin.store import database
@@ -56,7 +57,7 @@ def asked_of(account: Account) -> bool:
 def administrators_without(most: int = 5) -> tuple[int, list[str]]:
     """How many active administrators have no second factor, and the names of the first few: whom the policy would ask."""
     found = Account.select(Account.username).where(
-        (Account.shelf == rows.ACTIVE_ADMINISTRATOR) & Account.id.not_in(Authenticator.select(Authenticator.account_id))
+        (Account.shelf == shelves.ACTIVE_ADMINISTRATOR) & Account.id.not_in(Authenticator.select(Authenticator.account_id))
         & Account.id.not_in(Passkey.select(Passkey.account_id)))
     return found.count(), [each.username for each in found.order_by(Account.display_key, Account.id).limit(most)]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webadmin.accounts import changes, names, rows, signin, throttle
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, NotFound, PasskeyRefused, TooManyAttempts, WrongCode
 from webadmin.accounts.models import Account, Passkey, PendingSignIn, RevokedToken
 from webadmin.accounts.second_factors import ceremonies, factors, steps

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from peewee import Expression
 
 from webadmin.accounts import keys, signin, throttle, tokens, users
-from webadmin.accounts.changes import Actor
+from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import SignInOver
 from webadmin.accounts.models import Account, PendingSignIn
 from webadmin.accounts.second_factors import factors

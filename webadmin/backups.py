@@ -18,7 +18,7 @@ from playhouse.migrations import Migration
 from webadmin.accounts import changes, keyring, keys, sessions
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.changes import Kind
-from webadmin.store import database, occupied, sqlite_file
+from webadmin.store import database, occupied, schema, sqlite_file
 from webadmin.store.write_queue import BUSY_MS
 
 TOOLS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump --single-transaction"}
@@ -114,7 +114,7 @@ def check(path: Path) -> None:
         raise BackupError(f"{path} is damaged: take another backup.")
     if not applied:
         raise BackupError(f"{path} is the database of another program.")
-    if unknown := applied - {each.name for each in Migration.load_directory(str(database.MIGRATIONS))}:
+    if unknown := applied - {each.name for each in Migration.load_directory(str(schema.MIGRATIONS))}:
         raise BackupError(f"{path} was made by a newer version ({max(unknown)}): install that version first.")
 
 
@@ -154,7 +154,7 @@ def _prepare(source: Path, draft: Path, given: dict[str, int], lost_keys: Callab
     with database.connection():
         lost = lost_keys()      # before those that are missing are made
     keys.load(keys.folder())
-    database.migrate()
+    schema.migrate()
     with database.connection(), database.transaction():
         if lost:
             keyring.renew(lost, by=COMMAND_LINE)

@@ -17,7 +17,7 @@ from webadmin.accounts import hashing, keyring, keys, links, passwords, users
 from webadmin.accounts.changes import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
-from webadmin.store import condition, database, occupied, sqlite_file
+from webadmin.store import condition, database, occupied, schema, sqlite_file
 
 CHECK_SECONDS = 0.1
 
@@ -68,7 +68,7 @@ def _open(settings: Settings, look: Callable[[], object], settle: Callable[[], o
         keys.load(settings.keys)
         if is_file:
             _back_up_before_change(settings)
-        database.migrate()
+        schema.migrate()
         _within(settle)
         if is_file and not database.is_read_only():
             _within(_check_settings)
@@ -111,7 +111,7 @@ def _within(work: Callable[[], object]) -> None:
 def _back_up_before_change(settings: Settings) -> None:
     """A database of an older version is kept as it is, before it becomes one of this version."""
     with database.connection():
-        older = database.is_older()
+        older = schema.is_older()
     if older:
         folder = settings.data / "backups"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

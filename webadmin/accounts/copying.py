@@ -17,7 +17,7 @@ from webadmin.accounts.models import Account, Change, LogHead, Model
 from webadmin.accounts.models.accounts import EmailSort
 from webadmin.accounts.models.base import Id
 from webadmin.accounts.models.shelves import Shelf
-from webadmin.store import bulk, database, dialect
+from webadmin.store import bulk, database, dialect, schema
 
 PAGE = 1_000
 SCHEMES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
@@ -63,7 +63,7 @@ def _prepare(url: str) -> None:
     if parts.scheme == "sqlite":
         Path(unquote(parts.path[1:])).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     database.bind(url)
-    database.migrate()
+    schema.migrate()
 
 
 def _fill(source: Any, numbers: dict[type[Model], int]) -> Iterator[tuple[str, int]]:

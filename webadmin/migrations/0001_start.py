@@ -1,6 +1,6 @@
 """The first tables, and the search index in the engine's own form."""
 from webadmin.accounts import changes, models
-from webadmin.store import database
+from webadmin.store import database, schema
 
 TABLES = (models.Account, models.Session, models.Throttle, models.Link, models.Change, models.Detail, models.LogHead)
 SEARCH = {
@@ -13,7 +13,7 @@ SEARCH = {
 
 
 def up(migrator, db):
-    database.create_tables(*TABLES)
+    schema.create_tables(*TABLES)
     for statement in SEARCH[database.engine()]:
         db.execute_sql(statement)
     changes.begin()

@@ -1,7 +1,7 @@
 """What scripts sign in with."""
 from webadmin.accounts import models
-from webadmin.store import database
+from webadmin.store import schema
 
 
 def up(migrator, db):
-    database.create_tables(models.Login, models.RevokedToken)
+    schema.create_tables(models.Login, models.RevokedToken)

@@ -1,7 +1,7 @@
 """What is done by the clock."""
 from webadmin.accounts import models
-from webadmin.store import database
+from webadmin.store import schema
 
 
 def up(migrator, db):
-    database.create_tables(models.Job)
+    schema.create_tables(models.Job)

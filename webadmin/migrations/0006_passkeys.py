@@ -1,7 +1,7 @@
 """What people sign in with instead of a password, or besides it."""
 from webadmin.accounts import models
-from webadmin.store import database
+from webadmin.store import schema
 
 
 def up(migrator, db):
-    database.create_tables(models.Passkey)
+    schema.create_tables(models.Passkey)

@@ -1,7 +1,6 @@
 """The store: one connection a request, transaction(). How it is opened is in pools.py, how the engines speak differently in dialect.py."""
 from __future__ import annotations
 
-import fcntl
 import random
 import threading
 import time
@@ -12,17 +11,13 @@ from typing import Any, TypeVar
 
 import peewee
 from peewee import DatabaseError, IntegrityError, InterfaceError, OperationalError
-from playhouse import migrations
 
 from webadmin.store import pools
 from webadmin.store.write_queue import WriteQueue
 
 MINUTE_MS = 60_000
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-MIGRATION_LOCK = 0x77656261       # "weba"
-LOCK_SECONDS = 600
 LOOK_SECONDS = 1                   # between two questions to a server whether it can be written
 RUNS, LONGEST_PAUSE_SECONDS = 4, 0.05
 GIVEN_UP = ("40001", "40P01")      # SQLSTATE: a serialization failure, on MariaDB a deadlock too; PostgreSQL's deadlock
@@ -30,7 +25,7 @@ Result = TypeVar("Result")
 
 proxy: Any = peewee.DatabaseProxy()
 Unavailable = (InterfaceError, DatabaseError)      # a damaged file raises the base; so IntegrityError, of a well store, is in it
-__all__ = ["IntegrityError", "ReadOnly", "Unavailable", "bind", "connection", "engine", "migrate", "proxy", "transaction"]
+__all__ = ["IntegrityError", "ReadOnly", "Unavailable", "bind", "connection", "engine", "proxy", "transaction"]
 
 _queue: WriteQueue | None = None
 _seen: dict[str, float] = {"at": -LOOK_SECONDS, "read_only": False, "failed": False}      # the last look at it, and the last write
@@ -191,58 +186,6 @@ def snapshot() -> Iterator[None]:
         yield
     finally:
         proxy.obj.execute_sql("ROLLBACK")
-
-
-def migrate() -> list[str]:
-    """Apply the numbered changes that are missing, once, under a lock, however many servers start together.
-
-    Returns their names. Raises migrations.MigrationError where the store is newer than this program.
-    """
-    with connection(), _migrating():
-        runner = migrations.Runner(proxy.obj, str(MIGRATIONS))
-        if unknown := [each.name for each in runner.status() if each.path is None]:
-            raise migrations.MigrationError(f"it was made by a newer version ({unknown[-1]})")
-        return runner.up()
-
-
-def is_older() -> bool:
-    """The store was made by an older version of this program, and has not been changed for this one."""
-    rows = migrations.Runner(proxy.obj, str(MIGRATIONS)).status()
-    return any(row.applied for row in rows) and not all(row.applied for row in rows)
-
-
-def create_tables(*tables: type[peewee.Model]) -> None:
-    """For migrations. Text is compared by its code points, as Python does: lists are merged, and pages begin after a key."""
-    for table in tables:
-        table._meta.table_settings = ["CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"] if engine() == "mariadb" else None
-        for field in table._meta.sorted_fields:
-            if isinstance(field, (peewee.CharField, peewee.TextField)):
-                field.collation = '"C"' if engine() == "postgresql" else None
-    proxy.obj.create_tables(tables)
-
-
-@contextmanager
-def _migrating() -> Iterator[None]:
-    if engine() == "sqlite" and is_read_only():
-        yield      # nobody can change anything
-        return
-    if engine() == "sqlite":
-        with open(sqlite_path().with_name(sqlite_path().name + ".migrating"), "w") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield
-        return
-    if engine() == "postgresql":
-        with proxy.obj.atomic():      # all changes or none; a lock of the transaction also holds behind a pool of connections
-            proxy.obj.execute_sql("SET LOCAL lock_timeout = 0")
-            proxy.obj.execute_sql("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-            yield
-        return
-    if proxy.obj.execute_sql("SELECT GET_LOCK(%s, %s)", (str(MIGRATION_LOCK), LOCK_SECONDS)).fetchone() != (1,):
-        raise migrations.MigrationError("another server is changing it, and does not come to an end")
-    try:
-        yield
-    finally:
-        proxy.obj.execute_sql("SELECT RELEASE_LOCK(%s)", (str(MIGRATION_LOCK),))
 
 
 def now() -> int:

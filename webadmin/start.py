@@ -14,7 +14,7 @@ from playhouse.migrations import MigrationError
 
 from webadmin import backups
 from webadmin.accounts import hashing, keyring, keys, links, passwords, users
-from webadmin.accounts.changes import COMMAND_LINE
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
 from webadmin.settings import Settings
 from webadmin.store import condition, database, occupied, schema, sqlite_file

@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Any
 
 from webadmin import counters
-from webadmin.accounts.actors import COMMAND_LINE as COMMAND_LINE  # start.py takes it from here
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.models import Account, Change, Detail, LogHead
 from webadmin.accounts.seals import COUNTED_ANEW, blank_mark, digest, is_whole, last_seal, mark, seal

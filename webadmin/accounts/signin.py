@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, users
-from webadmin.accounts.changes import Actor, Kind
+from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, WrongCode, WrongCredentials
 from webadmin.accounts.models import Account
 from webadmin.accounts.second_factors import factors, totp

@@ -284,8 +284,8 @@ def test_a_known_password_gives_no_free_guesses(phone, clock):
         for _ in range(2):
             with pytest.raises(WrongCode):
                 finish(token, phone.wrong())
-    for act in (owe, lambda: finish(token, phone.code())):
-        with pytest.raises(TooManyAttempts):
+    for act, words in ((owe, "passwords"), (lambda: finish(token, phone.code()), "passwords or codes")):
+        with pytest.raises(TooManyAttempts, match=f"^Too many wrong {words}[.] Try again in"):
             act()
 
 

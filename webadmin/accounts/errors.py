@@ -98,6 +98,12 @@ class TooManyAttempts(SignInRefused):
         self.retry_after = retry_after
 
 
+class TooManyCodes(TooManyAttempts):
+    """The same where a code was asked for: wrong passwords and wrong codes are counted together."""
+
+    sentence = "Too many wrong passwords or codes."
+
+
 class Busy(SignInRefused):
     """More sign-ins wait than can be checked in time; try again after `retry_after` seconds."""
 

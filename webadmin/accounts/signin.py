@@ -17,7 +17,7 @@ from typing import NoReturn
 from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, users
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
-from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, WrongCode, WrongCredentials
+from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, TooManyCodes, WrongCode, WrongCredentials
 from webadmin.accounts.models import Account
 from webadmin.accounts.second_factors import factors, totp
 from webadmin.accounts.throttle import Attempt
@@ -93,12 +93,12 @@ def prove(known: Account | None, name: str, password: str, *, by: Actor, device:
 
 
 def count(account: Account, *, by: Actor, device: str = "") -> Attempt:
-    """One more attempt, at the second factor, of an account that has proved its password. Raises TooManyAttempts or WrongCode."""
+    """One more attempt, at the second factor, of an account that has proved its password. Raises TooManyCodes or WrongCode."""
     try:
         attempt = throttle.take(account, account.username, by.source, device)
-    except TooManyAttempts:
+    except TooManyAttempts as wait:
         turn_away(by)
-        raise
+        raise TooManyCodes(wait.retry_after) from None
     if _is_locked(attempt, account):
         _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
     return attempt
@@ -185,7 +185,7 @@ def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> 
 
 
 def confirm_by(second: Second, account: Account, *, by: Actor, device: str = "") -> None:
-    """The signed-in person proves their second factor once more; a wrong one counts as well. Raises TooManyAttempts or WrongCode."""
+    """The signed-in person proves their second factor once more; a wrong one counts as well. Raises TooManyCodes or WrongCode."""
     attempt = count(account, by=by, device=device)
     with database.transaction():
         if second(rows.current(account)):

@@ -97,7 +97,7 @@ def begin_confirming(account: Account, site: RelyingParty, *, by: Actor) -> dict
 
 
 def confirm(account: Account, text: str, site: RelyingParty, *, by: Actor, device: str = "") -> None:
-    """The signed-in person proves with a passkey that it is still they. Raises PasskeyRefused, TooManyAttempts."""
+    """The signed-in person proves with a passkey that it is still they. Raises PasskeyRefused, TooManyCodes."""
     try:
         signin.confirm_by(_second(_claimed(text, site, CONFIRM, _signed_in(by)), by), account, by=by, device=device)
     except WrongCode:

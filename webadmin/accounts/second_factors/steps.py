@@ -54,7 +54,7 @@ def look(token: str) -> tuple[PendingSignIn, Account]:
 
 
 def finish(token: str, second: Second, *, by: Actor, device: str = "") -> tuple[PendingSignIn, Account]:
-    """The second step: whoever proves the second factor is signed in, once. Raises TooManyAttempts, WrongCode or SignInOver."""
+    """The second step: whoever proves the second factor is signed in, once. Raises TooManyCodes, WrongCode or SignInOver."""
     pending, account = look(token)
     this = PendingSignIn.digest == pending.digest
     attempt = _attempt(this, account, by, device)

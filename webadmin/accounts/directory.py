@@ -15,7 +15,7 @@ from peewee import SQL, Field, ModelSelect, fn
 
 from webadmin.accounts import names, policies, search, walks
 from webadmin.accounts.errors import UnknownView
-from webadmin.accounts.models import Account, LogHead
+from webadmin.accounts.models import Account, LogHead, shelves
 from webadmin.accounts.views import SIZES, SORTS, STATES, Place, View
 from webadmin.store import database
 from webadmin.store.prepared import Prepared, slot
@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
     @property
     def state(self) -> str:
-        return ("active", "disabled", "deleted")[self.shelf // 2]
+        return shelves.STATE_OF[self.shelf // 2]
 
     @property
     def role(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from peewee import SQL, Expression, ModelSelect, NodeList, Value, fn
 
 from webadmin.accounts import names
-from webadmin.accounts.models import Account, Change
+from webadmin.accounts.models import Account, Change, shelves
 from webadmin.store import bulk, database, dialect
 from webadmin.store.prepared import Prepared, slot
 
@@ -16,7 +16,7 @@ FEW = 300               # so many of a term's accounts tell how many there will 
 SHORTEST_INSIDE = 3     # a trigram has three letters: shorter terms are looked for at the beginnings only
 SOME_PIECES, MOST_PIECES = 6, 12      # of a term are asked for: few accounts have them all, though many may have some
 LAST_LETTER = "\U0010ffff"
-EVERYWHERE = Account.shelf.in_(range(6))      # so that the indexes that begin with it can be used
+EVERYWHERE = Account.shelf.in_(shelves.ALL)      # so that the indexes that begin with it can be used
 BEGINNINGS = (Account.username_key, Account.display_key, Account.email_sort)
 MOST_KNOWN = 64         # beginnings
 LAST_CHANGE = Prepared(lambda: Change.select(Change.seal).where(Change.group == "change").order_by(Change.id.desc()).limit(1))

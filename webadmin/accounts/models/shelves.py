@@ -8,6 +8,8 @@ STATES = {"active": (0, 1), "disabled": (2, 3), "deleted": (4, 5)}
 ROLES = {"user": 0, "administrator": 1}      # the remainder by 2
 RULE = "CASE WHEN deleted_at IS NOT NULL THEN 4 WHEN active THEN 0 ELSE 2 END + role - 1"
 PRESENT = (*STATES["active"], *STATES["disabled"])
+ALL = (*PRESENT, *STATES["deleted"])
+STATE_OF = tuple(STATES)                     # by the quotient by 2
 ACTIVE_ADMINISTRATOR = STATES["active"][ROLES["administrator"]]
 
 

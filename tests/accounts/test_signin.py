@@ -205,6 +205,15 @@ def test_a_busy_server_counts_no_failure(bob, monkeypatch):
     assert all(told.startswith("Wrong") for told in fail(10))
 
 
+@pytest.mark.parametrize("how", [{}, {"source": "198.51.100.77"}], ids=["the name waits", "the source waits"])
+def test_who_must_wait_is_told_so_while_somebody_writes(bob, how):
+    told = fail(12) if not how else [attempt(f"name{number}", **how) for number in range(62)]
+    assert told[-1].startswith("TooMany"), "and the entry of this minute is written"
+    with database.transaction():
+        throttle.tallies.hold([each.name for each in Throttle.select()])
+        assert at_once(lambda: attempt(**{"source": "203.0.113.9", **how}))[0].startswith("TooMany")
+
+
 def test_a_flood_is_written_down_as_a_few_entries(ada, clock):
     for number in range(140):
         attempt(f"name{number}")

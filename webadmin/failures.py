@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from webadmin import caller
 from webadmin.accounts import errors
+from webadmin.serving.answers import WHOLE_SOURCE
 from webadmin.store import database
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,13 @@ def status_of(error: errors.AccountError) -> int:
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 422)
 
 
+def come_back(error: errors.AccountError) -> dict[str, str]:
+    """The header that says when to try again, where the rule does; where it holds for a whole source, the server is told."""
+    if getattr(error, "whole_source", False):
+        request.environ[WHOLE_SOURCE] = True
+    return {"Retry-After": str(error.retry_after)} if hasattr(error, "retry_after") else {}
+
+
 def _http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return cast(Response, error.get_response())      # a redirect
@@ -70,8 +78,7 @@ def _form_is_old(error: CSRFError) -> Response:
 def _rule(error: errors.AccountError) -> Response:
     way_out = ("Show the whole list", request.path) if isinstance(error, errors.UnknownView) else FIRST_PAGE
     response = answer(status_of(error), error.sentence, way_out)
-    if hasattr(error, "retry_after"):
-        response.headers["Retry-After"] = str(error.retry_after)
+    response.headers.update(come_back(error))
     return response
 
 

@@ -70,7 +70,9 @@ class Conflict(AccountError):
 
 
 class SignInRefused(AccountError):
-    """Base of the three answers of the gate."""
+    """Base of the three answers of the gate. `whole_source`: nobody from the same source is heard just now, whatever the name."""
+
+    whole_source = False
 
 
 class WrongCredentials(SignInRefused):
@@ -92,8 +94,9 @@ class TooManyAttempts(SignInRefused):
 
     sentence = "Too many wrong passwords."
 
-    def __init__(self, retry_after: int):
+    def __init__(self, retry_after: int, *, whole_source: bool = False):
         minutes = -(-retry_after // 60)
+        self.whole_source = whole_source
         super().__init__(f"{self.sentence} Try again in {minutes} minute{'s' if minutes != 1 else ''}.")
         self.retry_after = retry_after
 
@@ -109,6 +112,10 @@ class Busy(SignInRefused):
 
     sentence = "Very many people are signing in just now. Try again in a few seconds."
     retry_after = 3
+
+    def __init__(self, *, whole_source: bool = False):
+        super().__init__()
+        self.whole_source = whole_source
 
 
 class PasskeyRefused(SignInRefused):

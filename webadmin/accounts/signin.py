@@ -159,7 +159,7 @@ class _Places:
     def taken(self, source: str) -> Iterator[None]:
         with self.lock:
             if self.under_way[source] >= self.MOST:
-                raise Busy
+                raise Busy(whole_source=True)
             self.under_way[source] += 1
         try:
             yield

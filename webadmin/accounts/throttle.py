@@ -141,7 +141,7 @@ def _counters(account: Account | None, name: str, source: str, device: str) -> t
 def _source_may(row: Throttle) -> None:
     left = row.first_at + MINUTE_MS - database.now()
     if row.failures >= SOURCE_FAILURES and 0 < left <= MINUTE_MS:
-        raise TooManyAttempts(max(1, left // 1000))
+        raise TooManyAttempts(max(1, left // 1000), whole_source=True)
 
 
 def _count_source(row: Throttle) -> None:

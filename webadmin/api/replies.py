@@ -50,7 +50,7 @@ class Contract:
         if status == 401:
             headers["WWW_Authenticate"] = _challenge(self.scheme)
         if status in (429, 503):
-            headers.setdefault("Retry_After", RETRY_SECONDS)
+            headers.setdefault("Retry-After", RETRY_SECONDS)
         return answer(self.shape(status, sentence), status, **headers)
 
     def greet(self) -> Response | None:
@@ -66,7 +66,7 @@ class Contract:
     def _broken_rule(self, error: errors.AccountError) -> Response:
         usual = failures.status_of(error)
         status = next((status for kind, status in self.rules.items() if isinstance(error, kind)), 400 if usual == 422 else usual)
-        return self.refused(status, error.sentence, **({"Retry_After": str(error.retry_after)} if hasattr(error, "retry_after") else {}))
+        return self.refused(status, error.sentence, **failures.come_back(error))
 
 
 def serve(app: Flask, contract: Contract) -> None:

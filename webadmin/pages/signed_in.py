@@ -218,6 +218,5 @@ def _finish(response: Response) -> Response:
         security.set_cookie(response, SESSION, g.renewed_key, seconds=sessions.seconds_left(g.session))
     if "refused" in g:
         response.status_code = failures.status_of(g.refused)
-        if hasattr(g.refused, "retry_after"):
-            response.headers["Retry-After"] = str(g.refused.retry_after)
+        response.headers.update(failures.come_back(g.refused))
     return response

@@ -18,6 +18,7 @@ LONGEST_PATH = 1000            # characters in the log
 # A second is the shortest time that anyone is told to wait.
 TOLD_TO_WAIT = (429, 503)
 TOLD_SECONDS = 1
+WHOLE_SOURCE = "webadmin.whole_source"      # in the environ: nobody from there is heard just now
 
 # A request that cannot be read never reaches the app, so its answer gets its headers here.
 PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
@@ -27,10 +28,11 @@ _secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
 
 
 class Refusal(NamedTuple):
-    """An answer that holds for a while, for whoever asks the same: first line, host and credentials, so that nobody gets another one's."""
+    """An answer that holds for a while, for whoever asks the same, so that nobody gets another one's."""
 
     asked: tuple[str, ...]
     answer: bytes
+    closes: bool              # the connection, as the client wished
     line: dict[str, Any]      # of the log
     until: float
 
@@ -38,11 +40,11 @@ class Refusal(NamedTuple):
         return time.monotonic() < self.until
 
 
-NO_REFUSAL = Refusal((), b"", {}, 0)
+NO_REFUSAL = Refusal((), b"", False, {}, 0)
 
 
 def asked_of(request: HTTPRequestParser) -> tuple[str, ...]:
-    return (request.first_line, *(request.headers.get(name, "") for name in ("HOST", "COOKIE", "AUTHORIZATION")))
+    return (request.first_line, *(request.headers.get(name, "") for name in ("HOST", "COOKIE", "AUTHORIZATION", "CONNECTION")))
 
 
 class _Logged:
@@ -100,9 +102,16 @@ class _Logged:
         counters.request(status, seconds)
         logs.write("request", **line)
         if status not in TOLD_TO_WAIT:
-            self.channel.refusals = 0
-        elif not self.close_on_finish and not any(name == "Set-Cookie" for name, _ in self.response_headers):
-            self.channel.refuse(Refusal(asked_of(self.request), self._head() + self.refusal, line, time.monotonic() + TOLD_SECONDS))
+            self.channel.told.refusals = 0
+        elif self._can_be_said_again():
+            until = time.monotonic() + TOLD_SECONDS
+            again = Refusal(asked_of(self.request), self._head() + self.refusal, self.close_on_finish, line, until)
+            self.channel.refuse(again, WHOLE_SOURCE in environ)
+
+    def _can_be_said_again(self) -> bool:
+        """It is whole, and sets no cookie."""
+        kept = not any(name == "Set-Cookie" for name, _ in self.response_headers)
+        return kept and self.version == "1.1" and self.content_length == len(self.refusal) and self.request.command != "HEAD"
 
     def _head(self) -> bytes:
         lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in self.response_headers)]

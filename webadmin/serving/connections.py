@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 import time
+from socket import socket
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -19,8 +20,8 @@ REQUEST_SECONDS = 25           # from first to last byte of a request ...
 SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at this rate
 MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 
-# A flood must not take the pages' share. Who is told over and over to come back later, and asks on over the same connection, gets the same
-# answer again, without a thread, and a moment later each time.
+# A flood must not take the pages' share. Who is told over and over to come back later, and asks on, gets the same answer again, without a
+# thread, and a moment later each time: one connection, or all of a source that nobody is heard from just now.
 TOLD_OFTEN = 10
 DEAF_SECONDS = 0.075
 LOOK_SECONDS = 1
@@ -40,38 +41,64 @@ class _Request(HTTPRequestParser):
             raise ParsingError("Transfer-Encoding twice")
 
 
+class _Told:
+    """What somebody was told in a row, to come back later."""
+
+    def __init__(self) -> None:
+        self.refusals, self.refusal = 0, NO_REFUSAL
+
+    def again(self, refusal: Refusal) -> None:
+        goes_on = time.monotonic() < self.refusal.until + TOLD_SECONDS
+        self.refusals = self.refusals + 1 if goes_on else 1
+        self.refusal = refusal
+
+    def is_fresh(self) -> bool:
+        return self.refusals >= TOLD_OFTEN and self.refusal.is_fresh()
+
+    def answers(self, request: HTTPRequestParser) -> bool:
+        return self.is_fresh() and not request.error and self.refusal.asked == asked_of(request)
+
+
 class _Connection(HTTPChannel):
     task_class, error_task_class, parser_class = AppTask, ErrorAnswer, _Request
     last_activity: float
     begun = 0.0  # when the request that is still coming began
     deaf_until = 0.0
-    refusals, refusal = 0, NO_REFUSAL      # in a row; the last one
+
+    def __init__(self, server: Listener, sock: socket, addr: Any, adj: Any, map: Any = None):
+        super().__init__(server, sock, addr, adj, map)
+        self.told = _Told()
+        self.source = server.told.get(self.addr[0])
+        if self.source and self.source.is_fresh():
+            self._listen_later()
 
     def readable(self) -> bool:
         return super().readable() and time.monotonic() >= self.deaf_until
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: Refusal, whole_source: bool) -> None:
         """Behind a proxy one connection carries many people's requests, and nobody pays for another."""
         if self.adj.clear_untrusted_proxy_headers:
-            goes_on = time.monotonic() < self.refusal.until + TOLD_SECONDS
-            self.refusals = self.refusals + 1 if goes_on else 1
-            self.refusal = refusal
+            self.told.again(refusal)
+            if whole_source:
+                self.source = self.server.told.setdefault(self.addr[0], _Told())
+                self.source.again(refusal)
             self._listen_later()
 
     def refuses_again(self) -> bool:
-        """Give the only request that waits the answer of a moment ago, if its connection asks the same all the time."""
-        often = self.refusals >= TOLD_OFTEN and self.refusal.is_fresh()
-        if not often or self.requests[0].error or self.refusal.asked != asked_of(self.requests[0]):
+        """Give the only request that waits the answer of a moment ago, if the same was asked all the time."""
+        told = next((each for each in (self.told, self.source) if each and each.answers(self.requests[0])), None)
+        if told is None:
             return False
         del self.requests[0]
         self._listen_later()
+        self.close_when_flushed = told.refusal.closes
         with self.outbuf_lock:
-            self.outbufs[-1].append(self.refusal.answer)
-            self.current_outbuf_count += len(self.refusal.answer)
-            self.total_outbufs_len += len(self.refusal.answer)
+            self.outbufs[-1].append(told.refusal.answer)
+            self.current_outbuf_count += len(told.refusal.answer)
+            self.total_outbufs_len += len(told.refusal.answer)
             self._flush_some()
-        counters.request(self.refusal.line["status"], 0)
-        logs.write("request", **{**self.refusal.line, "ms": 0})
+        counters.request(told.refusal.line["status"], 0)
+        logs.write("request", **{**told.refusal.line, "ms": 0})
         return True
 
     def _listen_later(self) -> None:
@@ -107,6 +134,10 @@ class Listener(TcpWSGIServer):
     stopping = False
     deaf_until = 0.0      # the last of its connections
 
+    def __init__(self, *given: Any, **named: Any):
+        self.told: dict[str, _Told] = {}      # by source
+        super().__init__(*given, **named)
+
     def look_seconds(self) -> float:
         """How long to wait for something to happen before all connections are looked at again."""
         return LOOK_SECONDS if time.monotonic() > self.deaf_until else DEAF_SECONDS / 10
@@ -129,7 +160,8 @@ class Listener(TcpWSGIServer):
         return sum(each.addr[0] == self.fix_addr(address)[0] for each in list(self.active_channels.values()))
 
     def maintenance(self, now: float) -> None:
-        """Close overdue connections, even those whose other end never reads again."""
+        """Close overdue connections, even those whose other end never reads again; forget who is told nothing any more."""
+        self.told = {source: told for source, told in list(self.told.items()) if told.is_fresh()}
         for connection in list(self.active_channels.values()):
             if connection.overdue(now):
                 connection.handle_close()

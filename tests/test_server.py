@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HELPER = """
 import os, sys, time
-from webadmin.serving import connections, server
+from webadmin.serving import answers, connections, server
 from webadmin.settings import load
 
 if os.environ.get("HURRY"):
@@ -32,6 +32,8 @@ def app(environ, start_response):
         open(f"{os.environ['WEBADMIN_DATA']}/{time.monotonic_ns()}.begun", "x").close()
     if environ["PATH_INFO"] == "/refused":
         app.asked = getattr(app, "asked", 0) + 1
+        if environ["QUERY_STRING"] == "source":
+            environ[answers.WHOLE_SOURCE] = True
         cookie = [("Set-Cookie", "a=b")] if environ["QUERY_STRING"] == "cookie" else []
         answer = f"refused {app.asked}".encode()
         start_response("429 Too Many Requests", [("Content-Length", str(len(answer))), ("Retry-After", "1"), *cookie])
@@ -316,6 +318,32 @@ def test_who_is_told_to_wait_and_does_not_hears_it_again_at_once_without_work(st
         assert told(flood, "/")[0].isdigit(), "it may ask something else"
         assert told(flood, "/refused")[0] == "refused 12", "and is no flood then"
     until(lambda: [line["status"] for line in server.lines()].count(429) == 18)
+
+
+def told_anew(server: Server, path: str, *headers: str, source: str = "127.0.0.1") -> tuple[str, float]:
+    with socket.create_connection(("127.0.0.1", server.port), 5, (source, 0)) as connection:
+        heard = told(connection, path, *headers)
+        closed = "Connection: close" in headers
+        assert not closed or connection.recv(1) == b"", "the connection is closed as the client wished"
+        return heard
+
+
+@pytest.mark.parametrize("headers", [(), ("Connection: close",)], ids=["kept open", "closed each time"])
+def test_a_source_that_is_not_heard_hears_it_again_on_new_connections(start: Callable[..., Server], headers: tuple[str, ...]) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    answers = [told_anew(server, "/refused?source", *headers) for _ in range(16)]
+    assert [answer for answer, _ in answers] == [f"refused {min(number, 10)}" for number in range(1, 17)]
+    assert max(seconds for _, seconds in answers) < 0.5
+    assert told_anew(server, "/refused?source", *headers, source="127.0.0.2")[0] == "refused 11", "another source is another client"
+    assert told_anew(server, "/refused?source", *headers, "Cookie: device=known")[0] == "refused 12", "so is who brings something along"
+    assert told_anew(server, "/", *headers)[0].isdigit(), "pages are answered"
+    time.sleep(1.1)
+    assert told_anew(server, "/refused?source", *headers)[0] == "refused 13"
+
+
+def test_who_waits_alone_makes_nobody_of_the_same_source_wait(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    assert [told_anew(server, "/refused")[0] for _ in range(14)][-1] == "refused 14"
 
 
 def test_who_waits_is_heard_again(start: Callable[..., Server]) -> None:

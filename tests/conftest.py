@@ -230,6 +230,7 @@ def _new_database(engine: str, worker: str) -> str:
                       f'ALTER DATABASE "{name}" SET synchronous_commit = off']      # no test here pulls the plug
     else:
         import pymysql
+        _read_certificates_once(pymysql.connections.Connection)
         connection = pymysql.connect(**where)
         statements = [f"DROP DATABASE IF EXISTS `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4"]
     cursor = connection.cursor()
@@ -237,3 +238,10 @@ def _new_database(engine: str, worker: str) -> str:
         cursor.execute(statement)
     connection.close()
     return url
+
+
+def _read_certificates_once(connection: Any) -> None:
+    """PyMySQL reads this machine's certificates for each connection, which takes longer than many a test."""
+    made = connection._create_ssl_ctx
+    known: dict[str, Any] = {}
+    connection._create_ssl_ctx = lambda self, given: made(self, given) if given else known.get("") or known.setdefault("", made(self, given))

@@ -102,7 +102,7 @@ def test_every_heading_sorts_and_a_second_click_turns_it_round(crowd):
 
 
 def test_somebody_who_never_signed_in_reads_never(desk, bob):
-    assert "Never" in [cell.text for cell in desk.get("/users?q=bob").all("td")]
+    assert "Never signed in" in [cell.text for cell in desk.get("/users?q=bob").all("td")]
     assert "56 years ago" not in desk.get(f"/users/{bob.id}").text
 
 

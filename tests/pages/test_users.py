@@ -226,9 +226,19 @@ def test_only_a_deleted_account_can_be_deleted_for_good(desk, bob):
     users.delete(bob, by=COMMAND_LINE)
     desk.get(desk.get(f"/users/{bob.id}").href("Delete for good"))
     desk.send(f"/users/{bob.id}/purge")
-    assert desk.location == "/users?state=deleted" and desk.follow()
+    desk.follow()
     desk.get(f"/users/{bob.id}", 404)
     assert Account.select().count() == 1
+
+
+def test_who_was_deleted_for_good_is_named_on_a_list_that_has_somebody(desk, bob, carol):
+    for account in (bob, carol):
+        users.delete(account, by=COMMAND_LINE)
+    desk.fill(f"/users/{bob.id}/purge")
+    assert "Deleted the account of Bob Li for good." in desk.follow().text and listed(desk.page) == ["Carol Müller"]
+    desk.fill(f"/users/{carol.id}/purge")
+    page = desk.follow()
+    assert "Deleted the account of Carol Müller for good." in page.text and "Who comes in first?" in page.text
 
 
 def test_asking_for_a_new_password(desk, bob):

@@ -177,8 +177,8 @@ def purge(account_id: int) -> ResponseReturnValue:
     if (asked := signed_in.ask_to_confirm()) is not None:
         return asked
     users.purge(account, by=caller.actor())
-    forms.say("Deleted the account for good.")
-    return redirect("/users?state=deleted", 303)
+    forms.say("Deleted the account of <b>{name}</b> for good. Its username and e-mail are free again.", name=account.display_name)
+    return redirect("/users?state=deleted" if directory.tally()["deleted"] != 0 else "/users", 303)
 
 
 def _form_data(account: Account) -> dict[str, Any]:

@@ -247,6 +247,14 @@ def test_asking_for_a_new_password(desk, bob):
     assert again(bob).must_change_password and "asked for a new password at the next sign-in" in desk.follow().text
 
 
+def test_the_history_counts_sessions_that_ended_and_none_that_did_not(desk, bob, app):
+    desk.fill(f"/users/{bob.id}/edit", password="a first new password")
+    assert "Password changed" in desk.get(f"/users/{bob.id}").text and "Sessions ended" not in desk.page.text
+    Visitor(app).sign_in("bob", "a first new password")
+    desk.fill(f"/users/{bob.id}/edit", password="a second new password")
+    assert "Sessions ended1" in desk.get(f"/users/{bob.id}").text
+
+
 def test_an_administrator_ends_anyones_sessions(desk, bob, app):
     one, two = Visitor(app).sign_in("bob"), Visitor(app).sign_in("bob")
     desk.get(f"/users/{bob.id}")

@@ -247,6 +247,15 @@ def test_asking_for_a_new_password(desk, bob):
     assert again(bob).must_change_password and "asked for a new password at the next sign-in" in desk.follow().text
 
 
+def test_the_edit_form_tells_what_is_asked_now_from_what_would_be_asked(desk, bob):
+    page = desk.get(f"/users/{bob.id}/edit")
+    assert "They are not asked for a new password now." in page.text and "If set, ask for another password at next sign-in" in page.text
+    desk.send(f"/users/{bob.id}/edit")
+    assert not again(bob).must_change_password, "the tick is about a password that is set here"
+    users.ask_for_new_password(bob, by=COMMAND_LINE)
+    assert "They will be asked for a new password at the next sign-in." in desk.get(f"/users/{bob.id}/edit").text
+
+
 def test_the_history_counts_sessions_that_ended_and_none_that_did_not(desk, bob, app):
     desk.fill(f"/users/{bob.id}/edit", password="a first new password")
     assert "Password changed" in desk.get(f"/users/{bob.id}").text and "Sessions ended" not in desk.page.text

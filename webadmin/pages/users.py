@@ -45,6 +45,7 @@ class NewUserForm(UserForm):
 
 class EditUserForm(UserForm):
     password = forms.new_password("New password", needed=False)
+    must_change = forms.tick("If set, ask for another password at next sign-in", default=True)
 
 
 @pages.get("")

@@ -74,9 +74,18 @@ def test_what_is_wrong_with_a_password_stands_beside_it(home, bob, fields, words
     assert passwords.matches(PASSWORD, again(bob).password_hash, "bcrypt")
 
 
-def test_a_wrong_current_password_counts_as_a_failed_sign_in(home, bob):
+def test_everything_that_is_wrong_with_a_new_password_is_named_at_once(home, bob):
+    page = home.fill("/password", 422, current="wrong password", password="short", confirm="another")
+    for words in ("This is not your current password.", "at least 8 characters", "The two new passwords are not the same."):
+        assert words in page.text
+    page = home.fill("/password", 422, current=PASSWORD, password=NEW, confirm="another")
+    assert "not your current password" not in page.text and "not the same" in page.text and home.signed_in()
+
+
+@pytest.mark.parametrize("confirm", [NEW, "another"])
+def test_a_wrong_current_password_counts_as_a_failed_sign_in(home, bob, confirm):
     for _ in range(10):
-        home.fill("/password", 422, current="wrong password", password=NEW, confirm=NEW)
+        home.fill("/password", 422, current="wrong password", password=NEW, confirm=confirm)
     home.fill("/password", 429, current=PASSWORD, password=NEW, confirm=NEW)
     assert int(home.answer.headers["Retry-After"]) > 0
 

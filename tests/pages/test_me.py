@@ -20,6 +20,12 @@ def test_a_person_changes_their_own_profile(home, bob):
     assert "Saved." in home.follow().text and again(bob).display_name == "Bobby"
 
 
+def test_a_display_name_that_nobody_typed_goes_with_the_email(browser, ada, person):
+    browser.sign_in(person("eve@example.com").username)
+    browser.fill("/me", email="eve.b@example.com")
+    assert Account.get(Account.username == "eve.b@example.com").display_name == "eve.b@example.com"
+
+
 @pytest.mark.parametrize("field", ["role", "username", "is_chirpy_red", "password_hash", "id", "active", "epoch", "expires_at", "must_change_password", "shelf"])
 def test_a_person_changes_nothing_else_whatever_is_sent(home, bob, field):
     before = again(bob).__data__

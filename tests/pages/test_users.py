@@ -155,6 +155,14 @@ def test_an_edit_is_saved_and_nothing_else_changes(desk, bob):
     assert changed == {"display_name", "display_key", "search_text", "version", "updated_at"}
 
 
+def test_a_display_name_that_nobody_typed_goes_with_the_username(desk, person):
+    eve = person("eve@example.com")
+    desk.fill(f"/users/{eve.id}/edit", username="eve.b@example.com", email="eve.b@example.com")
+    assert again(eve).display_name == "eve.b@example.com"
+    desk.fill(f"/users/{eve.id}/edit", display_name="Eve", username="eve")
+    assert (again(eve).display_name, again(eve).username) == ("Eve", "eve")
+
+
 def test_what_was_typed_stays_when_an_edit_is_refused(desk, bob, carol):
     page = desk.fill(f"/users/{bob.id}/edit", 422, username="carol", display_name="Bobby", reason="he asked")
     assert page.value("username") == "carol" and page.value("display_name") == "Bobby" and page.value("reason") == "he asked"

@@ -45,7 +45,7 @@ def me() -> ResponseReturnValue:
     if form.validate_on_submit():
         if (form.email.data or "") != (account.email or "") and (asked := signed_in.ask_to_confirm()) is not None:
             return asked
-        given = {name: form[name].data for name in ("display_name", "first_name", "last_name", "email")}
+        given = {**{name: form[name].data for name in ("first_name", "last_name", "email")}, **forms.unless_untouched(form.display_name)}
         try:
             users.update(account, given, by=caller.actor())
         except AccountError as wrong:

@@ -35,8 +35,9 @@ class UserForm(FlaskForm):
 
     def given(self) -> dict[str, Any]:
         """The fields as users.update takes them; the account is open until the end of its last day, UTC."""
-        names = ("username", "email", "display_name", "first_name", "last_name", "role")
-        return {**{name: getattr(self, name).data for name in names}, "expires_at": days.end(self.expires_on.data)}
+        names = ("username", "email", "first_name", "last_name", "role")
+        return {**{name: self[name].data for name in names}, **forms.unless_untouched(self["display_name"]),
+                "expires_at": days.end(self.expires_on.data)}
 
 
 class NewUserForm(UserForm):

@@ -82,6 +82,19 @@ def test_pages_are_linked_both_ways_and_keep_the_whole_view(crowd):
     assert listed(last)[-1] == "Person 59"
 
 
+def test_a_page_past_either_end_says_so_and_leads_back(crowd):
+    address = crowd.get("/users?q=user&per_page=25").all("a", rel="next")[0].attrs["href"]
+    back = crowd.get(address).all("a", rel="prev")[0].attrs["href"]
+    for account in Account.select().where(Account.username > "user20", Account.username != "ada"):
+        users.delete(account, by=COMMAND_LINE)
+    page = crowd.get(address)
+    assert "Nothing on this page" in page.text and "Nobody matches" not in page.text
+    assert listed(crowd.get(page.href("First page"))) == [f"Person {number:02}" for number in range(21)]
+    for account in Account.select().where(Account.username.startswith("user"), Account.deleted_at.is_null()):
+        users.delete(account, by=COMMAND_LINE)
+    assert "Nothing on this page" in crowd.get(back).text and "Nobody matches" in crowd.get("/users?q=user").text
+
+
 @pytest.mark.parametrize("size", [25, 50, 100])
 def test_page_sizes(crowd, size):
     page = crowd.get(f"/users?per_page={size}")

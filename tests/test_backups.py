@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
+from tests.phone import Phone
 from webadmin import backups, keeper, start
 from webadmin.accounts import keys, policies, sessions, signin, tokens, users, verification
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Job, Login, PendingSignIn, Session
+from webadmin.accounts.second_factors import factors, totp
 from webadmin.store import database, occupied
 
 SERVER = """
@@ -39,7 +41,7 @@ def backup(ada, bob, tmp_path) -> Path:
 @pytest.fixture
 def restore(store, settings):
     """Put a backup back as the command does, and open the store again."""
-    def put_back(file: Path) -> Path | None:
+    def put_back(file: Path) -> backups.Restored:
         database.proxy.obj.close()
         database.forget_connections()
         try:
@@ -81,7 +83,7 @@ def test_restore_brings_the_accounts_back_and_signs_everybody_out(backup, restor
     users.update(bob, {"first_name": "Later"}, by=by_ada)
     carol = person("carol")
     PendingSignIn.insert(digest="x", account_id=bob.id, epoch=1, remember=False, going_to="/", expires_at=database.now() + 60_000).execute()
-    kept = restore(backup)
+    kept = restore(backup).old
     assert not PendingSignIn.select().exists()
     assert again(bob).first_name == "" and Account.get_or_none(Account.username == "carol") is None
     assert Session.select().count() == Login.select().count() == 0
@@ -92,6 +94,33 @@ def test_restore_brings_the_accounts_back_and_signs_everybody_out(backup, restor
     assert person("dora").id > carol.id, "a number is never given twice"
     names = {path.name for path in settings.data.iterdir()}
     assert not [name for name in names if "restoring" in name]
+
+
+def test_a_recovery_code_that_was_used_since_stays_used(restore, ada, bob, tmp_path, clock):
+    """None of the backup's opens, for it cannot tell them apart; the app still does."""
+    nonce = totp.new_nonce()
+    phone = Phone(totp.secret(bob, nonce))
+    codes = factors.add_app(bob, nonce, phone.code(), by=BROWSER.as_account(bob))
+    backups.make(tmp_path / "with codes.db")
+    clock(seconds=60)
+    with database.transaction():
+        assert factors.accept(bob, codes[0], by=BROWSER)
+    done = restore(tmp_path / "with codes.db")
+    with database.transaction():
+        assert not any(factors.accept(again(bob), code, by=BROWSER) for code in codes)
+        assert factors.accept(again(bob), phone.code(), by=BROWSER)
+    assert done.without_codes == 1 and len(factors.new_codes(again(bob), by=BROWSER.as_account(bob))) == 10
+
+
+def test_the_command_says_whose_recovery_codes_are_void(restore, app, bob, tmp_path):
+    nonce = totp.new_nonce()
+    factors.add_app(bob, nonce, Phone(totp.secret(bob, nonce)).code(), by=BROWSER.as_account(bob))
+    backups.make(tmp_path / "with codes.db")
+    database.proxy.obj.close()
+    database.forget_connections()
+    told = app.test_cli_runner().invoke(args=["restore", str(tmp_path / "with codes.db")])
+    database.proxy.obj.connect()
+    assert told.exit_code == 0 and "Accounts whose recovery codes are void: 1" in told.output and "reset-factors" in told.output
 
 
 def test_a_token_from_after_the_backup_stays_dead(backup, restore, bob):
@@ -121,7 +150,7 @@ def test_restore_waits_for_no_server(backup, restore, settings):
             restore(backup)
         assert server.stdin
         server.stdin.close()
-    assert restore(backup)
+    assert restore(backup).old
 
 
 def test_only_our_own_whole_backups_are_put_back(backup, restore, tmp_path, settings):

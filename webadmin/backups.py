@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from playhouse.migrations import Migration
@@ -18,6 +19,7 @@ from playhouse.migrations import Migration
 from webadmin.accounts import changes, keyring, keys, sessions
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.changes import Kind
+from webadmin.accounts.second_factors import recovery
 from webadmin.store import database, occupied, schema, sqlite_file
 from webadmin.store.write_queue import BUSY_MS
 
@@ -64,27 +66,34 @@ def kept(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def restore(source: Path) -> Path | None:
+class Restored(NamedTuple):
+    """Where the old database is, None where there was none; and how many accounts have lost their recovery codes."""
+
+    old: Path | None
+    without_codes: int
+
+
+def restore(source: Path) -> Restored:
     """Put a backup in the place of the database, which is kept beside. No server may run, the keys are those of the backup, or BackupError.
 
-    Every session and login of the backup ends before anybody can use it. Returns where the old database is, None where there was none.
+    Every session and login of the backup ends before anybody can use it. Its recovery codes go, for it does not know which were used since.
     """
     return _put_back(source, _no_key_is_lost)
 
 
-def restore_with_new_keys(source: Path) -> Path | None:
+def restore_with_new_keys(source: Path) -> Restored:
     """The same, going on without keys that are lost."""
     return _put_back(source, keyring.lost)
 
 
-def _put_back(source: Path, lost_keys: Callable[[], list[str]]) -> Path | None:
+def _put_back(source: Path, lost_keys: Callable[[], list[str]]) -> Restored:
     _must_be_sqlite()
     check(source)
     place = database.sqlite_path()
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         occupied.have_alone(place)
-        _prepare(source, place.with_name(f"{place.name}.restoring"), _numbers(place), lost_keys)
+        without_codes = _prepare(source, place.with_name(f"{place.name}.restoring"), _numbers(place), lost_keys)
         kept = _put_aside(place)
         os.replace(place.with_name(f"{place.name}.restoring"), place)
         keys.sync(place.parent)
@@ -96,7 +105,7 @@ def _put_back(source: Path, lost_keys: Callable[[], list[str]]) -> Path | None:
         raise BackupError(f"The backup cannot be put back: {wrong}. The database is as it was.") from None
     finally:
         database.bind(_url(place))
-    return kept
+    return Restored(kept, without_codes)
 
 
 def check(path: Path) -> None:
@@ -146,8 +155,11 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _prepare(source: Path, draft: Path, given: dict[str, int], lost_keys: Callable[[], list[str]]) -> None:
-    """The copy that will be the database: brought up to this version, with nobody signed in, and saying so in its log."""
+def _prepare(source: Path, draft: Path, given: dict[str, int], lost_keys: Callable[[], list[str]]) -> int:
+    """The copy that will be the database: brought up to this version, with nobody signed in, and saying so in its log.
+
+    Returns how many accounts have lost their recovery codes.
+    """
     _remove(draft)
     _copy(source, draft)
     database.bind(_url(draft))
@@ -158,12 +170,14 @@ def _prepare(source: Path, draft: Path, given: dict[str, int], lost_keys: Callab
     with database.connection(), database.transaction():
         if lost:
             keyring.renew(lost, by=COMMAND_LINE)
+        without_codes = recovery.void_all()
         ended = sessions.sign_everybody_out()
         _skip_numbers(given)
         changes.record(Kind.RESTORED_BACKUP, by=COMMAND_LINE, accounts=ended)
     database.forget_connections()
     for suffix in AFTER[1:]:
         _remove_one(draft, suffix)
+    return without_codes
 
 
 def _no_key_is_lost() -> list[str]:

@@ -357,6 +357,45 @@ def test_every_refusal_of_an_account_with_a_factor_pays_for_exactly_one_check(ph
             assert isinstance(told.value, WrongCredentials)
 
 
+@pytest.mark.parametrize("gate", [signin.authenticate, signin.basic])
+def test_after_the_right_password_a_wrong_code_does_the_same_work_as_a_wrong_password(phone, gate, monkeypatch):
+    """The same statements in the same order, and as many codes made: what differs by less is no time that a client sees."""
+    from webadmin.accounts import passwords
+    done, made, check = [], pyotp.HOTP.at, passwords._check
+    monkeypatch.setattr(pyotp.HOTP, "at", lambda app, step: (done.append("code"), made(app, step))[1])
+    monkeypatch.setattr(passwords, "_check", lambda *given: (done.append("password"), check(*given))[1])
+    ask = database.proxy.obj.execute_sql
+    monkeypatch.setattr(database.proxy.obj, "execute_sql", lambda sql, *given: (done.append(sql), ask(sql, *given))[1])
+    stories = []
+    for typed in (f"wrong{phone.wrong()}", f"{PASSWORD}{phone.wrong()}", "wrong", PASSWORD):
+        throttle.forgive_all()
+        done.clear()
+        with pytest.raises(WrongCredentials):
+            gate("bob", typed, by=BROWSER)
+        stories.append([*done])
+    assert stories[0] == stories[1] and stories[2] == stories[3] and "password" in stories[0]
+    assert stories[0].count("code") == (3 if gate is signin.authenticate else 0)
+
+
+def test_a_wrong_password_uses_no_code_up(phone, bob):
+    code = phone.code()
+    with pytest.raises(WrongCredentials):
+        signin.authenticate("bob", f"wrong{code}", by=BROWSER)
+    assert signin.authenticate("bob", f"{PASSWORD}{code}", by=BROWSER).id == bob.id
+
+
+def test_a_wrong_code_turns_no_imported_hash_into_ours(phone, bob):
+    """That would cost one more hash, and tell that the password was right."""
+    import bcrypt
+    foreign = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    again(bob).update(password_hash=foreign, password_scheme="bcrypt-foreign").where(type(bob).id == bob.id).execute()
+    with pytest.raises(WrongCode):
+        signin.authenticate("bob", f"{PASSWORD}{phone.wrong()}", by=BROWSER)
+    assert again(bob).password_hash == foreign
+    signin.authenticate("bob", f"{PASSWORD}{phone.code()}", by=BROWSER)
+    assert again(bob).password_hash != foreign
+
+
 def test_a_text_that_is_too_long_is_refused_unheard_whether_there_is_a_factor_or_not(phone, bob, carol, monkeypatch):
     from webadmin.accounts import passwords
     paid, real = [], passwords._check

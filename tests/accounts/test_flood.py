@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import PASSWORD
 from webadmin.accounts import hashing, signin
 from webadmin.accounts.actors import Actor
-from webadmin.accounts.errors import Busy
-from webadmin.accounts.models import Throttle
+from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
+from webadmin.accounts.models import Change, Detail, Throttle
 
 FLOOD, PERSON = Actor(door="browser", source="192.0.2.1"), Actor(door="browser", source="192.0.2.2")
 
@@ -36,6 +36,19 @@ def test_what_is_not_heard_writes_no_failure(bob, monkeypatch):
         for _ in range(hashing.WAITING + 1):
             turn.places.release()
     assert Throttle.select().count() == 0
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_ten_thousand_failures_leave_fewer_than_two_hundred_rows(bob):
+    """Of one source with ever new names, of ever new sources with one name, and with one that there is not."""
+    before = Change.select().count()
+    for number in range(10_000):
+        elsewhere = f"10.0.{number >> 8}.{number & 255}"
+        known, name, source = ((None, f"name{number}", FLOOD.source), (bob, "bob", elsewhere), (None, "nobody", elsewhere))[number % 3]
+        with pytest.raises((WrongCredentials, TooManyAttempts)):
+            signin.prove(known, name, "wrong password", by=Actor(door="browser", source=source))
+    written, counters = Change.select().count() - before, Throttle.select().count()
+    assert written >= 20 and written + counters < 200 and Detail.select().count() == 1, (written, counters)
 
 
 def test_sources_take_turns(store):

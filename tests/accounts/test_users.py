@@ -65,6 +65,15 @@ def test_an_account_made_by_email_alone_has_it_as_username(person):
     assert person("", email="Eve@example.com").username == "Eve@example.com"
 
 
+def test_a_display_name_that_was_only_ever_the_username_goes_with_it(ada, by_ada, person):
+    made, named = person("eve@example.com"), person("fay@example.com", display_name="Fay Ng")
+    assert users.update(made, {"email": "eve.b@example.com"}, by=by_ada).display_name == "eve.b@example.com"
+    assert "eve@" not in again(made).search_text + again(made).display_key
+    assert users.update(named, {"email": "fay.b@example.com"}, by=by_ada).display_name == "Fay Ng"
+    users.update(made, {"email": "eve.c@example.com", "display_name": "eve.b@example.com"}, by=by_ada)
+    assert again(made).display_name == "eve.b@example.com", "given, and so kept"
+
+
 def test_names_of_a_deleted_account_stay_taken_and_are_free_after_a_purge(bob, person, by_ada):
     users.delete(bob, by=by_ada)
     for given in ({"username": "bob"}, {"username": "other", "email": "bob@example.com"}):

@@ -120,6 +120,16 @@ def test_columns_are_put_away_and_stay_away(arrive: Callable[..., Person], offic
     expect(head).to_be_hidden()
 
 
+def test_who_never_signed_in_reads_well_in_a_column_and_on_a_card(ada: Person, newcomer: Callable[..., Newcomer]) -> None:
+    ada.open(f"/users?q={newcomer().username}")
+    cell, wide = ada.page.locator("td.when").first, ada.page.viewport_size
+    assert wide and cell.inner_text() == "Never"
+    ada.page.set_viewport_size({"width": 360, "height": 720})
+    card = cell.inner_text(), cell.evaluate("cell => getComputedStyle(cell, '::before').content")
+    ada.page.set_viewport_size(wide)
+    assert card == ("Never signed in", "none")
+
+
 def test_activity_is_searched_and_filtered(ada: Person, office: Office, newcomer: Callable[..., Newcomer]) -> None:
     bob = newcomer()
     office.do(f"/users/{bob.number}/disable")

@@ -112,7 +112,7 @@ def test_deleted_account_can_be_deleted_for_good(ada: Person, office: Office, ne
     ada.press("Delete for good")
     expect(ada.page.get_by_text("This cannot be taken back.")).to_be_visible()
     ada.press("Delete for good")
-    ada.told("Deleted the account for good.")
+    ada.told(f"Deleted the account of {bob.display_name} for good.")
     ada.open(f"/users/{bob.number}")
     expect(ada.page.get_by_role("heading", level=1)).to_have_text("Nothing is here")
 

@@ -47,6 +47,12 @@ def test_odd_words_are_refused_and_never_a_500(busy, query):
     assert busy.client.get(f"/activity?{query}").status_code in (200, 400, 404, 422)
 
 
+@pytest.mark.parametrize("query", ["after=1", "before=999999"])
+def test_a_page_past_either_end_says_so_and_leads_back(busy, query):
+    page = busy.get(f"/activity?group=change&{query}")
+    assert "Nothing on this page" in page.text and page.href("First page") == "/activity?group=change"
+
+
 @pytest.mark.parametrize("query", ["group=x", "kind=x", "account=x", "since=yesterday", "after=x"])
 def test_a_list_that_there_is_not_is_a_400(busy, query):
     busy.get(f"/activity?{query}", 400)

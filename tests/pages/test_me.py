@@ -20,6 +20,12 @@ def test_a_person_changes_their_own_profile(home, bob):
     assert "Saved." in home.follow().text and again(bob).display_name == "Bobby"
 
 
+def test_a_display_name_that_nobody_typed_goes_with_the_email(browser, ada, person):
+    browser.sign_in(person("eve@example.com").username)
+    browser.fill("/me", email="eve.b@example.com")
+    assert Account.get(Account.username == "eve.b@example.com").display_name == "eve.b@example.com"
+
+
 @pytest.mark.parametrize("field", ["role", "username", "is_chirpy_red", "password_hash", "id", "active", "epoch", "expires_at", "must_change_password", "shelf"])
 def test_a_person_changes_nothing_else_whatever_is_sent(home, bob, field):
     before = again(bob).__data__
@@ -74,9 +80,18 @@ def test_what_is_wrong_with_a_password_stands_beside_it(home, bob, fields, words
     assert passwords.matches(PASSWORD, again(bob).password_hash, "bcrypt")
 
 
-def test_a_wrong_current_password_counts_as_a_failed_sign_in(home, bob):
+def test_everything_that_is_wrong_with_a_new_password_is_named_at_once(home, bob):
+    page = home.fill("/password", 422, current="wrong password", password="short", confirm="another")
+    for words in ("This is not your current password.", "at least 8 characters", "The two new passwords are not the same."):
+        assert words in page.text
+    page = home.fill("/password", 422, current=PASSWORD, password=NEW, confirm="another")
+    assert "not your current password" not in page.text and "not the same" in page.text and home.signed_in()
+
+
+@pytest.mark.parametrize("confirm", [NEW, "another"])
+def test_a_wrong_current_password_counts_as_a_failed_sign_in(home, bob, confirm):
     for _ in range(10):
-        home.fill("/password", 422, current="wrong password", password=NEW, confirm=NEW)
+        home.fill("/password", 422, current="wrong password", password=NEW, confirm=confirm)
     home.fill("/password", 429, current=PASSWORD, password=NEW, confirm=NEW)
     assert int(home.answer.headers["Retry-After"]) > 0
 

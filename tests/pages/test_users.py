@@ -82,6 +82,19 @@ def test_pages_are_linked_both_ways_and_keep_the_whole_view(crowd):
     assert listed(last)[-1] == "Person 59"
 
 
+def test_a_page_past_either_end_says_so_and_leads_back(crowd):
+    address = crowd.get("/users?q=user&per_page=25").all("a", rel="next")[0].attrs["href"]
+    back = crowd.get(address).all("a", rel="prev")[0].attrs["href"]
+    for account in Account.select().where(Account.username > "user20", Account.username != "ada"):
+        users.delete(account, by=COMMAND_LINE)
+    page = crowd.get(address)
+    assert "Nothing on this page" in page.text and "Nobody matches" not in page.text
+    assert listed(crowd.get(page.href("First page"))) == [f"Person {number:02}" for number in range(21)]
+    for account in Account.select().where(Account.username.startswith("user"), Account.deleted_at.is_null()):
+        users.delete(account, by=COMMAND_LINE)
+    assert "Nothing on this page" in crowd.get(back).text and "Nobody matches" in crowd.get("/users?q=user").text
+
+
 @pytest.mark.parametrize("size", [25, 50, 100])
 def test_page_sizes(crowd, size):
     page = crowd.get(f"/users?per_page={size}")
@@ -102,7 +115,7 @@ def test_every_heading_sorts_and_a_second_click_turns_it_round(crowd):
 
 
 def test_somebody_who_never_signed_in_reads_never(desk, bob):
-    assert "Never" in [cell.text for cell in desk.get("/users?q=bob").all("td")]
+    assert "Never signed in" in [cell.text for cell in desk.get("/users?q=bob").all("td")]
     assert "56 years ago" not in desk.get(f"/users/{bob.id}").text
 
 
@@ -153,6 +166,14 @@ def test_an_edit_is_saved_and_nothing_else_changes(desk, bob):
     assert desk.location == f"/users/{bob.id}" and "Saved the account of Bobby." in desk.follow().text
     changed = {name for name, value in again(bob).__data__.items() if before[name] != value}
     assert changed == {"display_name", "display_key", "search_text", "version", "updated_at"}
+
+
+def test_a_display_name_that_nobody_typed_goes_with_the_username(desk, person):
+    eve = person("eve@example.com")
+    desk.fill(f"/users/{eve.id}/edit", username="eve.b@example.com", email="eve.b@example.com")
+    assert again(eve).display_name == "eve.b@example.com"
+    desk.fill(f"/users/{eve.id}/edit", display_name="Eve", username="eve")
+    assert (again(eve).display_name, again(eve).username) == ("Eve", "eve")
 
 
 def test_what_was_typed_stays_when_an_edit_is_refused(desk, bob, carol):
@@ -226,15 +247,42 @@ def test_only_a_deleted_account_can_be_deleted_for_good(desk, bob):
     users.delete(bob, by=COMMAND_LINE)
     desk.get(desk.get(f"/users/{bob.id}").href("Delete for good"))
     desk.send(f"/users/{bob.id}/purge")
-    assert desk.location == "/users?state=deleted" and desk.follow()
+    desk.follow()
     desk.get(f"/users/{bob.id}", 404)
     assert Account.select().count() == 1
+
+
+def test_who_was_deleted_for_good_is_named_on_a_list_that_has_somebody(desk, bob, carol):
+    for account in (bob, carol):
+        users.delete(account, by=COMMAND_LINE)
+    desk.fill(f"/users/{bob.id}/purge")
+    assert "Deleted the account of Bob Li for good." in desk.follow().text and listed(desk.page) == ["Carol Müller"]
+    desk.fill(f"/users/{carol.id}/purge")
+    page = desk.follow()
+    assert "Deleted the account of Carol Müller for good." in page.text and "Who comes in first?" in page.text
 
 
 def test_asking_for_a_new_password(desk, bob):
     desk.get(f"/users/{bob.id}")
     desk.send(f"/users/{bob.id}/ask-password")
     assert again(bob).must_change_password and "asked for a new password at the next sign-in" in desk.follow().text
+
+
+def test_the_edit_form_tells_what_is_asked_now_from_what_would_be_asked(desk, bob):
+    page = desk.get(f"/users/{bob.id}/edit")
+    assert "They are not asked for a new password now." in page.text and "If set, ask for another password at next sign-in" in page.text
+    desk.send(f"/users/{bob.id}/edit")
+    assert not again(bob).must_change_password, "the tick is about a password that is set here"
+    users.ask_for_new_password(bob, by=COMMAND_LINE)
+    assert "They will be asked for a new password at the next sign-in." in desk.get(f"/users/{bob.id}/edit").text
+
+
+def test_the_history_counts_sessions_that_ended_and_none_that_did_not(desk, bob, app):
+    desk.fill(f"/users/{bob.id}/edit", password="a first new password")
+    assert "Password changed" in desk.get(f"/users/{bob.id}").text and "Sessions ended" not in desk.page.text
+    Visitor(app).sign_in("bob", "a first new password")
+    desk.fill(f"/users/{bob.id}/edit", password="a second new password")
+    assert "Sessions ended1" in desk.get(f"/users/{bob.id}").text
 
 
 def test_an_administrator_ends_anyones_sessions(desk, bob, app):

@@ -13,7 +13,11 @@ ALL = OWN | {"username", "role", "expires_at", "must_change_password", "is_chirp
 
 
 def put(account: Account, given: Mapping[str, Any]) -> None:
-    """Put checked values in place, and what follows: keys, display name, search text. Raises Invalid."""
+    """Put checked values in place, and what follows: keys, display name, search text. Raises Invalid.
+
+    A display name that was only ever the username goes with it, for an account without one shows its username.
+    """
+    was = account.username
     for name in ("display_name", "first_name", "last_name"):
         if name in given:
             setattr(account, name, names.seen(given[name] or "", name))
@@ -25,6 +29,8 @@ def put(account: Account, given: Mapping[str, Any]) -> None:
             raise Invalid("There is no such role.", field="role")
         account.role = int(given["role"])
     _set_names(account, given)
+    if account.display_name == was != account.username and "display_name" not in given:
+        account.display_name = ""
     account.display_name = account.display_name or f"{account.first_name} {account.last_name}".strip() or account.username
     account.display_name = account.display_name[:LONGEST_TEXT]
     account.display_key = names.fold(account.display_name)[:LONGEST_TEXT]      # é sorts with e; one letter can become eighteen

@@ -5,21 +5,19 @@ after the same time. Failures are counted before the password is looked at, so t
 """
 from __future__ import annotations
 
-import hmac
-import secrets
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, users
+from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, users, verified
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, TooManyCodes, WrongCode, WrongCredentials
 from webadmin.accounts.models import Account
 from webadmin.accounts.second_factors import factors, totp
+from webadmin.accounts.second_factors.factors import Held
 from webadmin.accounts.throttle import Attempt
 from webadmin.store import database
 from webadmin.store.database import MINUTE_MS
@@ -38,10 +36,13 @@ def authenticate(name: str, password: str, *, by: Actor, device: str = "") -> Ac
     `device` is the cookie of throttle.know_device: its failures count apart, so that a stranger's cannot lock the owner out.
     Raises TooManyAttempts (429), Busy (503) or WrongCredentials.
     """
-    known = users.named(name)
+    known, code = users.named(name), ""
+    held = factors.of(known)
     may_be_both = len(passwords.normal(password) or "") <= passwords.LONGEST      # a longer text is refused unheard, whoever it is for
-    password, code = totp.split(password) if factors.of(known).app and may_be_both else (password, "")
-    return _at_once(known, name, password, lambda account: totp.accept(account, code), by, device)
+    if held.app and may_be_both:
+        password, code = totp.split(password)
+    hopeless = _owes(known, held) and not (known and held.app and totp.fits(known, held.app, code))
+    return _at_once(known, name, password, lambda account: totp.accept(account, code), hopeless, by, device)
 
 
 def basic(name: str, password: str, *, by: Actor) -> Account:
@@ -52,20 +53,28 @@ def basic(name: str, password: str, *, by: Actor) -> Account:
     second factor is never opened: what comes with every request cannot be good once.
     """
     known = users.named(name)
-    if known is not None and may_sign_in(known) and _verified.knows(_proof(known, password)) and not factors.asked_of(known):
+    if known is not None and may_sign_in(known) and _verified.knows(verified.proof(known, password)) and not factors.asked_of(known):
         return known
-    account = _at_once(known, name, password, lambda _: False, by)
+    account = _at_once(known, name, password, lambda _: False, _owes(known, factors.of(known)), by)
     fresh = users.find(account.id)       # the sign-in may have hashed the password anew
     if fresh.epoch != account.epoch or not may_sign_in(fresh):      # what was proved is over already
         raise WrongCredentials
-    _verified.add(_proof(fresh, password))
+    _verified.add(verified.proof(fresh, password))
     return fresh
 
 
-def _at_once(known: Account | None, name: str, password: str, second: Second, by: Actor, device: str = "") -> Account:
-    account, attempt = prove(known, name, password, by=by, device=device)
+def _owes(known: Account | None, held: Held) -> bool:
+    return held.any or known is not None and factors.must_have(known)
+
+
+def _at_once(known: Account | None, name: str, password: str, second: Second, hopeless: bool, by: Actor, device: str = "") -> Account:
+    """`hopeless` was found out before the password was looked at: after it a wrong code costs what a wrong password does."""
+    account, attempt = _proved(known, name, password, by, device)
+    if hopeless:
+        _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
+    _hash_anew(account, password)
     try:
-        admit(account, attempt, second if factors.of(account).any or factors.must_have(account) else None, by=by)
+        admit(account, attempt, second if _owes(account, factors.of(account)) else None, by=by)
     except database.ReadOnly:      # the code cannot be looked at, and nobody is told that the password was right
         _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
     return account
@@ -73,6 +82,12 @@ def _at_once(known: Account | None, name: str, password: str, second: Second, by
 
 def prove(known: Account | None, name: str, password: str, *, by: Actor, device: str = "") -> tuple[Account, Attempt]:
     """The account, once the throttle, the check of its password and its state have all said yes; `known` is what users.named(name) gave."""
+    account, attempt = _proved(known, name, password, by, device)
+    _hash_anew(account, password)
+    return account, attempt
+
+
+def _proved(known: Account | None, name: str, password: str, by: Actor, device: str) -> tuple[Account, Attempt]:
     attempt = None
     try:
         with _places.taken(by.source):
@@ -88,7 +103,6 @@ def prove(known: Account | None, name: str, password: str, *, by: Actor, device:
         _refuse(WrongCredentials, Kind.WRONG_PASSWORD, known, by)
     if not may_sign_in(known):
         _refuse(WrongCredentials, Kind.NOT_ADMITTED, known, by)
-    _hash_anew(known, password)
     return known, attempt
 
 
@@ -121,31 +135,6 @@ def admit(account: Account, attempt: Attempt, second: Second | None, *, by: Acto
     _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
 
 
-def _proof(account: Account, password: str) -> bytes:
-    text = f"{account.id} {account.epoch} {account.password_hash}\0{password}"
-    return hmac.digest(_process_key, text.encode("utf-8", "surrogatepass"), "sha256")
-
-
-class _Memory:
-    """What was proved in the last SECONDS, by digest; at most MOST, the oldest forgotten first."""
-
-    SECONDS, MOST = 300, 10_000
-
-    def __init__(self) -> None:
-        self.until: dict[bytes, float] = {}
-        self.lock = threading.Lock()
-
-    def knows(self, proof: bytes) -> bool:
-        return self.until.get(proof, 0) > time.monotonic()
-
-    def add(self, proof: bytes) -> None:
-        with self.lock:
-            self.until.pop(proof, None)
-            self.until[proof] = time.monotonic() + self.SECONDS
-            while len(self.until) > self.MOST:
-                del self.until[next(iter(self.until))]
-
-
 class _Places:
     """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
 
@@ -169,8 +158,7 @@ class _Places:
                 self.under_way += Counter()      # keeps those that are left
 
 
-_places = _Places()
-_process_key, _verified = secrets.token_bytes(32), _Memory()
+_places, _verified = _Places(), verified.Memory()
 
 
 def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> None:

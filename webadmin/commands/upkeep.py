@@ -49,12 +49,18 @@ def backup(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--new-keys", is_flag=True, help="Where the keys of the backup are lost for good: go on without them, as new-keys does.")
 def restore(file: Path, new_keys: bool) -> None:
-    """Put the backup FILE in the place of the database. No server may run; the old database is kept beside; everybody is signed out."""
+    """Put the backup FILE in the place of the database. No server may run; the old database is kept beside; everybody is signed out.
+
+    Recovery codes are void afterwards: the backup does not know which were used since.
+    """
     try:
-        kept = (backups.restore_with_new_keys if new_keys else backups.restore)(file.absolute())
+        done = (backups.restore_with_new_keys if new_keys else backups.restore)(file.absolute())
     except backups.BackupError as wrong:
         raise click.ClickException(str(wrong)) from None
-    click.echo(f"{file} is the database now, and everybody is signed out." + (f" The old one: {kept}" if kept else ""))
+    click.echo(f"{file} is the database now, and everybody is signed out." + (f" The old one: {done.old}" if done.old else ""))
+    if done.without_codes:
+        click.echo(f"Accounts whose recovery codes are void: {done.without_codes}, for the backup does not know which were used since.\n"
+                   "Their people make new ones on My account; who has lost everything else gets in by reset-factors NAME.")
 
 
 @click.command("new-keys")

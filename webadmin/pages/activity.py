@@ -48,7 +48,8 @@ def _page(found: activity.Page, words: dict[str, str]) -> dict[str, Any]:
     return {"rows": [shown.line(each) for each in found.entries], "first": shown.address("/activity", words) if found.before else None,
             "prev": shown.address("/activity", words, before=found.before) if found.before else None,
             "next": shown.address("/activity", words, after=found.after) if found.after else None,
-            "last": shown.address("/activity", words, before="") if found.after else None}
+            "last": shown.address("/activity", words, before="") if found.after else None,
+            "beyond": shown.address("/activity", words) if not found.entries and {"after", "before"} & set(request.args) else None}
 
 
 def _number(name: str, text: str) -> int | None:

@@ -72,6 +72,11 @@ def tick(label: str, **options: Any) -> BooleanField:
     return BooleanField(label, **options)
 
 
+def unless_untouched(field: Field) -> dict[str, str]:
+    """Name and value of a box in which something else stands than the form opened with: what nobody typed into may follow from the rest."""
+    return {} if field.data == (field.object_data or "") else {field.name: field.data}
+
+
 def blame(form: FlaskForm, wrong: AccountError) -> None:
     """Put the sentence of a broken rule beside the field it belongs to, or at the top of the form; the answer gets its status."""
     g.refused = wrong

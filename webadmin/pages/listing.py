@@ -31,7 +31,8 @@ def shown_on_page(view: directory.View, found: directory.Page, *, me: int) -> di
     words, around = _words(view), _around(replace(view, after=None, before=None))
     alone = not (view.q or view.state or view.role or view.last_signed_in) and len(found.rows) == 1 and found.total == 1
     return {**around, "q": view.q, "page": _page(found, words, me), "counts": _counts(found),
-            "states": _states(view, around["state_addresses"], found), "alone": alone, "nothing": not found.rows}
+            "states": _states(view, around["state_addresses"], found), "alone": alone, "nothing": not found.rows,
+            "beyond": shown.address("/users", words) if not found.rows and (view.after or view.before) else None}
 
 
 @lru_cache(maxsize=256)

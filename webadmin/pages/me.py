@@ -30,7 +30,7 @@ class PasswordForm(FlaskForm):
 
     def validate_password(self, password: Field) -> None:
         if password.data == self.current.data:
-            raise ValidationError("This is your current password. Choose another one.")
+            raise ValidationError("This is the same as above. Choose another one.")
 
     def validate_confirm(self, confirm: Field) -> None:
         if confirm.data != self.password.data:
@@ -45,7 +45,7 @@ def me() -> ResponseReturnValue:
     if form.validate_on_submit():
         if (form.email.data or "") != (account.email or "") and (asked := signed_in.ask_to_confirm()) is not None:
             return asked
-        given = {name: form[name].data for name in ("display_name", "first_name", "last_name", "email")}
+        given = {**{name: form[name].data for name in ("first_name", "last_name", "email")}, **forms.unless_untouched(form.display_name)}
         try:
             users.update(account, given, by=caller.actor())
         except AccountError as wrong:
@@ -67,19 +67,25 @@ def me() -> ResponseReturnValue:
 def password() -> ResponseReturnValue:
     """A wrong current password counts as a failed sign-in; success ends all other sessions and gives this one a new key."""
     form = PasswordForm()
-    if form.validate_on_submit():
+    if form.is_submitted():
+        fine = form.validate()
         try:
-            signin.confirm(g.account, form.current.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE))
-            users.change_password(g.account, form.password.data, by=caller.actor(), keep=sessions.Kept(session=g.session.id))
+            if form.current.data:      # whatever is wrong with the new one, so that everything is named at once
+                signin.confirm(g.account, form.current.data, by=caller.actor(), device=security.cookie(signed_in.DEVICE))
+            if fine:
+                return _changed(form.password.data)
         except WrongCredentials:
             form.current.errors = ["This is not your current password."]
         except AccountError as wrong:
             forms.blame(form, wrong)
-        else:
-            signed_in.renew_session()
-            forms.say("Your password is changed. Every other session has ended.")
-            return redirect("/me", 303)
     return render_template("sign_in/password.html", form=form, forced=g.account.must_change_password), 422 if form.errors else 200
+
+
+def _changed(password: str) -> ResponseReturnValue:
+    users.change_password(g.account, password, by=caller.actor(), keep=sessions.Kept(session=g.session.id))
+    signed_in.renew_session()
+    forms.say("Your password is changed. Every other session has ended.")
+    return redirect("/me", 303)
 
 
 @pages.post("/me/token")

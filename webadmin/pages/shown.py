@@ -44,7 +44,8 @@ def line(entry: activity.Entry) -> Line:
     return Line(sentence=kind.sentence, at=change.at, by=entry.actor, through=DOORS.get(change.door, change.door), source=change.source,
                 by_url=_page_of(change.actor_id, entry), reason=change.reason, group=kind.group,
                 ok=kind.group != "refused", whom=[(name, _page_of(number, entry)) for number, name in entry.whom], whom_more=many,
-                diff=[(FIELDS.get(name, name), value(name, before), value(name, after) or "none") for name, before, after in entry.details])
+                diff=[(FIELDS.get(name, name), value(name, before), value(name, after) or "none")
+                      for name, before, after in entry.details if (name, after) != ("sessions_ended", 0)])
 
 
 def _page_of(number: int | None, entry: activity.Entry) -> str | None:

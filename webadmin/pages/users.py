@@ -35,8 +35,9 @@ class UserForm(FlaskForm):
 
     def given(self) -> dict[str, Any]:
         """The fields as users.update takes them; the account is open until the end of its last day, UTC."""
-        names = ("username", "email", "display_name", "first_name", "last_name", "role")
-        return {**{name: getattr(self, name).data for name in names}, "expires_at": days.end(self.expires_on.data)}
+        names = ("username", "email", "first_name", "last_name", "role")
+        return {**{name: self[name].data for name in names}, **forms.unless_untouched(self["display_name"]),
+                "expires_at": days.end(self.expires_on.data)}
 
 
 class NewUserForm(UserForm):
@@ -45,6 +46,7 @@ class NewUserForm(UserForm):
 
 class EditUserForm(UserForm):
     password = forms.new_password("New password", needed=False)
+    must_change = forms.tick("If set, ask for another password at next sign-in", default=True)
 
 
 @pages.get("")
@@ -177,8 +179,8 @@ def purge(account_id: int) -> ResponseReturnValue:
     if (asked := signed_in.ask_to_confirm()) is not None:
         return asked
     users.purge(account, by=caller.actor())
-    forms.say("Deleted the account for good.")
-    return redirect("/users?state=deleted", 303)
+    forms.say("Deleted the account of <b>{name}</b> for good. Its username and e-mail are free again.", name=account.display_name)
+    return redirect("/users?state=deleted" if directory.tally()["deleted"] != 0 else "/users", 303)
 
 
 def _form_data(account: Account) -> dict[str, Any]:

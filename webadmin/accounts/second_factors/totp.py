@@ -48,7 +48,12 @@ def step(account: Account, nonce: str, code: str, after: int = 0) -> int | None:
     if after > now + FORGIVEN_STEPS:      # a clock that was wrong must not lock the app out for as long
         after = 0
     near = range(max(after + 1, now - DRIFT_STEPS, 0), now + DRIFT_STEPS + 1)
-    return next((each for each in near if hmac.compare_digest(app.at(each), code)), None)
+    return min([each for each in near if hmac.compare_digest(app.at(each), code)], default=None)
+
+
+def fits(account: Account, app: Authenticator, code: str) -> bool:
+    """The code is right and has not been taken; nothing is written."""
+    return step(account, app.nonce, code, app.last_step) is not None
 
 
 def accept(account: Account, code: str) -> bool:

@@ -23,7 +23,7 @@ from webadmin import create_app, settings, start
 from webadmin.accounts import changes, directory, keys, models, passwords, policies, signin, users
 from webadmin.accounts.actors import COMMAND_LINE, Actor
 from webadmin.accounts.models import Account, Role
-from webadmin.store import database
+from webadmin.store import database, pools
 
 PASSWORD = "three green boats at dawn"
 BROWSER = Actor(door="browser", source="127.0.0.1", request_id="test")
@@ -66,6 +66,21 @@ def servers(template: Path, worker: str) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
+def kept_pools() -> Iterator[dict[str, Any]]:
+    """By URL, of the engines that run elsewhere: a connection to one costs more than many a test."""
+    kept: dict[str, Any] = {}
+    made = pools.of
+
+    def of(url: str) -> Any:
+        return made(url) if url.startswith("sqlite") else kept.get(url) or kept.setdefault(url, made(url))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pools, "of", of)
+        yield kept
+        for pool in kept.values():
+            pool.close_all()
+
+
+@pytest.fixture(scope="session")
 def worker() -> str:
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
@@ -105,7 +120,7 @@ def app(settings: settings.Settings, made_app: Flask) -> Flask:
 
 
 @pytest.fixture
-def store(settings: settings.Settings, made_app: Flask) -> Iterator[SimpleNamespace]:
+def store(settings: settings.Settings, made_app: Flask, kept_pools: dict[str, Any]) -> Iterator[SimpleNamespace]:
     """The store, empty, with an open connection; its `url` and `engine`."""
     keys.read(settings.keys)
     database.bind(settings.database_url)
@@ -115,7 +130,8 @@ def store(settings: settings.Settings, made_app: Flask) -> Iterator[SimpleNamesp
     with database.connection():
         _empty()
         yield SimpleNamespace(url=settings.database_url, engine=database.engine())
-    database.forget_connections()
+    if settings.database_url not in kept_pools:
+        database.forget_connections()
 
 
 @pytest.fixture
@@ -206,9 +222,12 @@ def _settings(folder: Path) -> settings.Settings:
 def _empty() -> None:
     if database.engine() == "sqlite":
         return      # a fresh copy
+    tables = {table._meta.table_name: table for table in models.Model.__subclasses__()}
+    quote = database.proxy.obj.quote[0]
+    ask = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {quote}{name}{quote})" for name in tables)
     with database.transaction():
-        for table in models.Model.__subclasses__():
-            table.delete().execute()
+        for (name,) in database.proxy.obj.execute_sql(ask).fetchall():
+            tables[name].delete().execute()
         changes.begin()
 
 

@@ -46,8 +46,9 @@ def test_what_is_sent_is_never_part_of_a_statement(app: Flask, desk: Visitor, bo
     for value in (CANARY, f"{CANARY}@example.com", f"{CANARY} number one"):
         everything = dict.fromkeys(NAMES, value)
         for path in READ:
-            for name in NAMES:
+            for name in NAMES if value == CANARY and engine == "sqlite" else ("q",):      # the words are read before any engine is asked
                 desk.client.get(path, query_string={name: value})
+            desk.client.get(path, query_string=everything)
         for path in ("/users/new", f"/users/{bob.id}/edit", "/me", "/login", "/password", "/settings"):
             usable = {**everything, "role": "1", "version": "", "expires_on": "", "current": PASSWORD, "confirm": "another"}
             desk.client.post(path, data={**usable, "csrf_token": desk.token()})

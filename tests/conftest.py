@@ -69,12 +69,11 @@ def servers(template: Path, worker: str) -> Callable[[str], str]:
 def kept_pools() -> Iterator[dict[str, Any]]:
     """By URL, of the engines that run elsewhere: a connection to one costs more than many a test."""
     kept: dict[str, Any] = {}
-    made = pools.of
 
     def of(url: str) -> Any:
-        return made(url) if url.startswith("sqlite") else kept.get(url) or kept.setdefault(url, made(url))
+        return pools.of(url) if url.startswith("sqlite") else kept.get(url) or kept.setdefault(url, pools.of(url))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pools, "of", of)
+        patched.setattr(database, "pools", SimpleNamespace(**{**vars(pools), "of": of}))
         yield kept
         for pool in kept.values():
             pool.close_all()

@@ -1,13 +1,12 @@
 """What the templates need from Python: static files, icons, times, initials and numbers.
 
-Static files are read, named after their content and compressed once, when the server starts: an address never changes
-its content, so browsers may keep it for good.
+Static files are read, joined into one stylesheet and one script, named after their content and compressed once, when the server
+starts: a page waits for two files, and an address never changes its content, so browsers may keep it for good.
 """
 from __future__ import annotations
 
 import gzip
 import hashlib
-import mimetypes
 import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ STYLESHEETS = (
 SCRIPTS = ("times", "keys", "dialogs", "search", "columns", "show-password", "copy", "passkeys")
 FOREVER = "public, max-age=31536000, immutable"
 SMALLEST_COMPRESSED_BYTES = 512
-MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}      # Python reads the machine's table for any other
+MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 # unit, its seconds, and from how many of them on it is used; times.js counts the same way
 UNITS = (("year", 31_557_600, 2), ("month", 2_629_800, 2), ("week", 604_800, 2), ("day", 86_400, 1), ("hour", 3_600, 1),
@@ -45,7 +44,10 @@ class StaticFile:
 
 def init(app: Flask) -> None:
     """Register the static addresses, globals and filters. The app is made with `static_folder=None`."""
-    files = {path.relative_to(STATIC).as_posix(): _read(path) for path in sorted(STATIC.rglob("*.*"))}
+    contents = {"webadmin.css": "".join(_text(f"css/{name}.css") for name in STYLESHEETS), "mark.svg": _text("mark.svg"),
+                # a block of its own for each, so that no name meets another's
+                "webadmin.js": "".join(f"{{\n{_text(f'js/{name}.js')}}}\n" for name in SCRIPTS)}
+    files = {name: _file(name, content.encode()) for name, content in contents.items()}
     _serve(app, {file.address: file for file in files.values()})
 
     def asset(name: str) -> str:
@@ -53,11 +55,7 @@ def init(app: Flask) -> None:
 
     app.jinja_env.template_class = _Template
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(
-        asset=asset, icon=icon, kept=kept, kept_each=kept_each,
-        stylesheets=tuple(asset(f"css/{name}.css") for name in STYLESHEETS),
-        scripts=tuple(asset(f"js/{name}.js") for name in SCRIPTS),
-    )
+    app.jinja_env.globals.update(asset=asset, icon=icon, kept=kept, kept_each=kept_each)
     app.jinja_env.filters.update(when=when, day=day, initials=initials, number=number)
 
 
@@ -141,11 +139,14 @@ class _Template(Template):
         return super()._get_default_module()
 
 
-def _read(path: Path) -> StaticFile:
-    content = path.read_bytes()
-    name = path.relative_to(STATIC).with_suffix(f".{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}").as_posix()
-    media_type = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return StaticFile(f"/static/{name}", media_type, content, gzip.compress(content, 9, mtime=0))
+def _text(name: str) -> str:
+    return (STATIC / name).read_text("utf-8")
+
+
+def _file(name: str, content: bytes) -> StaticFile:
+    stem, _, kind = name.rpartition(".")
+    address = f"/static/{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
+    return StaticFile(address, MEDIA_TYPES[kind], content, gzip.compress(content, 9, mtime=0))
 
 
 def _serve(app: Flask, files: dict[str, StaticFile]) -> None:

@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from benchmarks.drive import Unusable
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME, PASSWORD = "ada", "three green boats at dawn"
@@ -78,11 +78,6 @@ class Server:
         """MiB that each process of the server, but for the watching parent, has for itself."""
         children = [int(each) for each in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
         return [_private(child) for child in children]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def product(python: str, data: Path) -> Server:

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "three green boats at dawn"
@@ -17,8 +18,7 @@ PASSWORD = "three green boats at dawn"
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[str]:
     """The address of a server that keeps its data in `folder`, and beside them what it says. ada, the administrator, has PASSWORD."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    port = str(free_port())
     settings = {"PORT": port, "DATA": str(folder / "data"), "WORKERS": "1", "TESTING": "1", "BCRYPT_COST": "4",
                 "ADMIN_USERNAME": "ada", "ADMIN_PASSWORD": PASSWORD}
     others = {name: value for name, value in os.environ.items() if not name.startswith("WEBADMIN_")}

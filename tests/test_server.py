@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 HELPER = """
 import os, sys, time
@@ -92,11 +94,6 @@ class Server:
     def end(self) -> None:
         with self.process:
             self.process.kill()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def until(holds: Callable[[], object], seconds: float = 5) -> None:

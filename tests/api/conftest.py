@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -20,6 +19,7 @@ from werkzeug.test import TestResponse
 
 import webadmin
 from tests.conftest import PASSWORD
+from tests.ports import free_port
 from webadmin.accounts import keys, tokens, users
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account
@@ -251,8 +251,7 @@ class Served:
     """A server started by run.py with a store of its own, and its administrator ada."""
 
     def __init__(self, folder: Path, **environment: str):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address, self.log = f"http://127.0.0.1:{self.port}", folder / "log"
         given = {
             "WEBADMIN_DATA": str(folder / "data"),

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import APIRequestContext, BrowserContext
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "a short walk before breakfast"
 
@@ -23,7 +24,7 @@ class Console:
 
     def __init__(self, folder: Path, *, quick: bool = True) -> None:
         """`quick`: passwords are hashed as tests do, and the console says so on every page."""
-        port = _free_port()
+        port = free_port()
         self.database = folder / "webadmin.db"
         self.address = f"http://127.0.0.1:{port}"
         self.log = (folder / "log").open("w")
@@ -93,8 +94,3 @@ class Office:
 
 def _without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("WEBADMIN_")}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])

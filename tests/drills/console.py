@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FULL = os.environ.get("WEBADMIN_DRILLS") == "full"
@@ -155,11 +156,6 @@ def _followed(strace: subprocess.Popen[str], pids: list[str]) -> bool:
         assert time.monotonic() < last_moment, "strace never got there"
         time.sleep(0.02)
     return strace.poll() is None
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def rows(database: Path, sql: str) -> list[tuple[Any, ...]]:

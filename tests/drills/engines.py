@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.drills.console import free_port
+from tests.ports import free_port
 
 READY_SECONDS = 60
 DATABASE = "webadmin"

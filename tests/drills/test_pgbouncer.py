@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.drills.console import Console, free_port, times
+from tests.drills.console import Console, times
 from tests.drills.engines import DATABASE, READY_SECONDS, PostgreSQL, running
 from tests.drills.load import answers, at_work, must_hold
+from tests.ports import free_port
 
 CONFIGURATION = """
 [databases]

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.drills.console import ENVIRONMENT, FULL, ROOT, Console, free_port, rows, times
+from tests.drills.console import ENVIRONMENT, FULL, ROOT, Console, rows, times
+from tests.ports import free_port
 
 REFUSED_SECONDS = 6      # 2 on a machine that does nothing else
 

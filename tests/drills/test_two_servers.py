@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import VARIABLES, _new_database
-from tests.drills.console import PASSWORD, ROOT, Client, Console, free_port
+from tests.drills.console import PASSWORD, ROOT, Client, Console
 from tests.drills.proxy import Browser, round_robin
+from tests.ports import free_port
 
 OTHER_PASSWORD = "four blue boats at noon"
 RUN_DUE = """

@@ -1,4 +1,4 @@
-"""The one thread of a web process that hashes, at the lowest priority, and who waits for it."""
+"""The one thread of a web process that hashes, behind all others, and who waits for it."""
 from __future__ import annotations
 
 import os
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from webadmin import counters
 from webadmin.accounts.errors import Busy
 
+NICENESS = 7
 WAITING = 8      # hashings that may wait in one process; beyond, 503
 _Result = TypeVar("_Result")
 
@@ -19,15 +20,15 @@ quick = False    # set by passwords.configure
 
 
 def _step_back() -> None:
-    """To the lowest priority, unless a hash is quick (in tests): on busy cores its milliseconds would be waited for all the longer.
-    Only Linux gives one thread a priority of its own."""
+    """Behind what serves pages, though not so far that a good sign-in waits for seconds beside busy ones (docs/security.md, R10). A quick
+    hash, in tests, would only be waited for. Only Linux gives one thread a priority of its own."""
     with suppress(AttributeError, OSError):
         if not quick:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class Turn:
-    """One thread at the lowest priority: all cores hash when nothing else runs, and a flood never stops the pages.
+    """One thread of low priority: all cores hash when nothing else runs, and a flood never stops the pages.
 
     Sources take turns, so that whoever asks once waits for one of a flood's checks and not for all of them.
     """

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack
 
 import pytest
 
-from tests.conftest import PASSWORD
-from webadmin.accounts import hashing, signin
+from tests.conftest import PASSWORD, at_once, kinds
+from webadmin.accounts import hashing, passwords, signin, verified
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Change, Detail, Throttle
@@ -17,7 +18,7 @@ FLOOD, PERSON = Actor(door="browser", source="192.0.2.1"), Actor(door="browser",
 
 def test_one_source_leaves_places_to_others(bob):
     with ExitStack() as flooding:
-        for _ in range(signin._Places.MOST):
+        for _ in range(hashing.Places.MOST):
             flooding.enter_context(signin._places.taken(FLOOD.source))
         with pytest.raises(Busy):
             signin.authenticate("bob", PASSWORD, by=FLOOD)
@@ -49,6 +50,42 @@ def test_ten_thousand_failures_leave_fewer_than_two_hundred_rows(bob):
             signin.prove(known, name, "wrong password", by=Actor(door="browser", source=source))
     written, counters = Change.select().count() - before, Throttle.select().count()
     assert written >= 20 and written + counters < 200 and Detail.select().count() == 1, (written, counters)
+
+
+def test_a_script_of_many_connections_is_checked_once(bob, monkeypatch):
+    """Eight requests at once, with a password that nobody remembers yet: none is refused, and two check it at most."""
+    paid, check = [], passwords._check
+
+    def slow(*given):
+        paid.append(1)
+        time.sleep(0.1)
+        return check(*given)
+    monkeypatch.setattr(passwords, "_check", slow)
+    found = at_once(*[lambda: signin.basic("bob", PASSWORD, by=PERSON).id for _ in range(8)])
+    assert found == [bob.id] * 8 and len(paid) <= 8 - verified.Memory.MOST_WAITING
+    paid.clear()
+    assert signin.basic("bob", PASSWORD, by=PERSON).id == bob.id and not paid
+
+
+def test_somebody_proves_it_again_before_it_is_forgotten(bob, monkeypatch):
+    """One of many connections; the others, and a refusal by the throttle, rest on what is still known."""
+    signin.basic("bob", PASSWORD, by=PERSON)
+    [(proof, until)] = signin._verified.until.items()
+    signin._verified.until[proof] = until - verified.Memory.SECONDS + verified.Memory.EARLY - 1
+    paid, check = [], passwords._check
+    monkeypatch.setattr(passwords, "_check", lambda *given: (paid.append(1), time.sleep(0.1), check(*given))[2])
+    with monkeypatch.context() as full:
+        full.setattr(hashing, "must_have_room", lambda: (_ for _ in ()).throw(Busy()))
+        assert signin.basic("bob", PASSWORD, by=PERSON).id == bob.id and not paid
+    assert at_once(*[lambda: signin.basic("bob", PASSWORD, by=PERSON).id for _ in range(6)]) == [bob.id] * 6
+    assert len(paid) == 1 and signin._verified.is_fresh(proof) and not signin._verified.checking
+
+
+def test_who_waited_for_a_check_that_failed_is_checked_himself(bob):
+    told = at_once(*[lambda: signin.basic("bob", "wrong password", by=PERSON) for _ in range(4)])
+    assert kinds(told) == ["WrongCredentials"] * 4
+    assert [row.failures for row in Throttle.select().order_by(Throttle.in_a_row)] == [4, 4], "of the source and of the account"
+    assert not signin._verified.checking and not signin._verified.waiting
 
 
 def test_sources_take_turns(store):

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from webadmin import counters
@@ -58,6 +58,29 @@ class Turn:
             future.set_result(work())
         except BaseException as wrong:
             future.set_exception(wrong)
+
+
+class Places:
+    """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
+
+    MOST = 6      # of the nine that in_turn has
+
+    def __init__(self) -> None:
+        self.under_way: Counter[str] = Counter()
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def taken(self, source: str) -> Iterator[None]:
+        with self.lock:
+            if self.under_way[source] >= self.MOST:
+                raise Busy(whole_source=True)
+            self.under_way[source] += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.under_way[source] -= 1
+                self.under_way += Counter()      # keeps those that are left
 
 
 _turn = Turn()

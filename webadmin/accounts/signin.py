@@ -6,9 +6,8 @@ after the same time. Failures are counted before the password is looked at, so t
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import NoReturn
 
 from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, users, verified
@@ -53,14 +52,38 @@ def basic(name: str, password: str, *, by: Actor) -> Account:
     second factor is never opened: what comes with every request cannot be good once.
     """
     known = users.named(name)
-    if known is not None and may_sign_in(known) and _verified.knows(verified.proof(known, password)) and not factors.asked_of(known):
+    mine = verified.proof(known, name, password)
+    if known and _opens_alone(known) and _verified.is_fresh(mine):
         return known
+    with _verified.check(mine) as first:
+        if not first and (remembered := _remembered(name, password)):
+            return remembered
+        try:
+            return _basic_anew(name, password, by)
+        except (TooManyAttempts, Busy):
+            if remembered := _remembered(name, password):      # it was to be proved early
+                return remembered
+            raise
+
+
+def _basic_anew(name: str, password: str, by: Actor) -> Account:
+    known = users.named(name)
     account = _at_once(known, name, password, lambda _: False, _owes(known, factors.of(known)), by)
     fresh = users.find(account.id)       # the sign-in may have hashed the password anew
     if fresh.epoch != account.epoch or not may_sign_in(fresh):      # what was proved is over already
         raise WrongCredentials
-    _verified.add(verified.proof(fresh, password))
+    _verified.add(verified.proof(fresh, name, password))
     return fresh
+
+
+def _remembered(name: str, password: str) -> Account | None:
+    known = users.named(name)
+    return known if known and _opens_alone(known) and _verified.knows(verified.proof(known, name, password)) else None
+
+
+def _opens_alone(account: Account) -> bool:
+    """With its password and nothing else."""
+    return may_sign_in(account) and not factors.asked_of(account)
 
 
 def _owes(known: Account | None, held: Held) -> bool:
@@ -135,30 +158,7 @@ def admit(account: Account, attempt: Attempt, second: Second | None, *, by: Acto
     _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
 
 
-class _Places:
-    """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
-
-    MOST = 6      # of the nine that hashing.in_turn has
-
-    def __init__(self) -> None:
-        self.under_way: Counter[str] = Counter()
-        self.lock = threading.Lock()
-
-    @contextmanager
-    def taken(self, source: str) -> Iterator[None]:
-        with self.lock:
-            if self.under_way[source] >= self.MOST:
-                raise Busy(whole_source=True)
-            self.under_way[source] += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.under_way[source] -= 1
-                self.under_way += Counter()      # keeps those that are left
-
-
-_places, _verified = _Places(), verified.Memory()
+_places, _verified = hashing.Places(), verified.Memory()
 
 
 def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> None:

@@ -40,6 +40,7 @@ audit: .venv/dev.stamp  ## tools that no one here wrote: known holes, attacks, H
 .venv/run.stamp: requirements.txt .venv/bin/python
 	@echo "Installing into .venv ..."
 	@$(PIP) -r requirements.txt
+	@$(BIN)/python -m compileall -q run.py webadmin
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt requirements.txt .venv/bin/python

@@ -14,7 +14,7 @@ __version__ = settings.VERSION
 def create_app(given: settings.Settings | None = None) -> Flask:
     """The app over a prepared data folder (see start.py). Opens no connection, so it may be made before a fork."""
     chosen = given or settings.load()
-    app = Application(__name__, template_folder=str(settings.ROOT / "templates"), static_folder=None)
+    app = Application(__name__, template_folder=str(look.TEMPLATES), static_folder=None)
     app.config["SETTINGS"] = chosen
     database.bind(chosen.database_url)
     keys.read(chosen.keys)

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 from flask import Flask, Response, abort, request
 from heroicons.jinja import heroicon_outline
+from jinja2.bccache import Bucket, FileSystemBytecodeCache
 from jinja2.environment import Template, TemplateModule
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-STATIC = Path(__file__).resolve().parent.parent / "static"
+from webadmin import settings
+
+STATIC, TEMPLATES = settings.ROOT / "static", settings.ROOT / "templates"
 STYLESHEETS = (
     "tokens", "reset", "base", "layout", "button", "field", "form", "search", "chips", "state", "menu", "table", "pager",
     "flash", "dialog", "section", "history", "empty", "gate", "code", "contract", "factors", "settings",
@@ -55,6 +61,7 @@ def init(app: Flask) -> None:
 
     app.jinja_env.template_class = _Template
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.bytecode_cache = _Compiled()
     app.jinja_env.globals.update(asset=asset, icon=icon, kept=kept, kept_each=kept_each)
     app.jinja_env.filters.update(when=when, day=day, initials=initials, number=number)
 
@@ -130,6 +137,25 @@ def _distance(seconds: int) -> str:
         return "yesterday" if seconds < 0 else "tomorrow"
     words = f"{count} {unit}{'s' if count > 1 else ''}"
     return f"{words} ago" if seconds < 0 else f"in {words}"
+
+
+class _Compiled(FileSystemBytecodeCache):
+    """Templates as they were compiled, kept beside them as Python keeps its modules. Where nothing may be written, each start compiles."""
+
+    def __init__(self) -> None:
+        super().__init__(str(TEMPLATES / "__pycache__"), f"%s.jinja-{version('jinja2')}.cache")
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        try:
+            super().load_bytecode(bucket)
+        except Exception:      # whatever half a file may say
+            bucket.reset()
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            if not sys.dont_write_bytecode:
+                Path(self.directory).mkdir(exist_ok=True)
+                super().dump_bytecode(bucket)
 
 
 class _Template(Template):

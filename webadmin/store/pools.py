@@ -33,7 +33,7 @@ PRAGMAS = [("busy_timeout", BUSY_MS), ("journal_mode", "wal"), ("synchronous", "
            ("trusted_schema", 0), ("secure_delete", 1), ("journal_size_limit", 64 * 1024 * 1024), ("temp_store", "memory")]
 # A search in a large store reads some 2 MB, more than what SQLite keeps by itself. All connections of a process share the limit: beyond it
 # each reuses its own pages.
-MEMORY = [("cache_size", -6_000), ("soft_heap_limit", 32 * 1024 * 1024)]
+MEMORY = [("cache_size", -4_000), ("soft_heap_limit", 32 * 1024 * 1024)]
 
 
 class _Heard(threading.local):

@@ -43,7 +43,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where the databases are kept for the next run; else they are removed")
     given = parser.parse_args()
     given.sizes = given.sizes or (QUICK_SIZES if given.quick else SIZES)
-    given.seconds = given.seconds or (1.0 if given.quick else 4.0)
+    given.seconds = given.seconds or (1.0 if given.quick else 1.5)
     return given
 
 
@@ -56,7 +56,8 @@ def main() -> int:
     folder = given.folder or Path(tempfile.mkdtemp(prefix="webadmin-benchmark-"))
     folder.mkdir(parents=True, exist_ok=True)
     drive.folder(folder)
-    candidates = Candidates(Stores(folder.resolve()), given.sizes, given.seconds, rounds=2 if given.quick else 3)
+    rounds = 3 if given.quick else 9      # short ones, for what disturbs a machine lasts longer
+    candidates = Candidates(Stores(folder.resolve()), given.sizes, given.seconds, rounds)
     try:
         print_all(run(candidates, given.only or list(GOALS)), given)
     finally:

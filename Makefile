@@ -15,7 +15,7 @@ run: .venv/run.stamp  ## start webadmin; installs what is missing first
 	@exec $(BIN)/python run.py
 
 test: .venv/dev.stamp  ## run every test that this machine can run, on all cores
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: .venv/dev.stamp  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -35,7 +35,7 @@ def app(environ, start_response):
     if environ["PATH_INFO"] == "/refused":
         app.asked = getattr(app, "asked", 0) + 1
         if environ["QUERY_STRING"] == "source":
-            environ[answers.WHOLE_SOURCE] = True
+            environ[answers.WHOLE_SOURCE] = answers.FOR_A_WHILE
         cookie = [("Set-Cookie", "a=b")] if environ["QUERY_STRING"] == "cookie" else []
         answer = f"refused {app.asked}".encode()
         start_response("429 Too Many Requests", [("Content-Length", str(len(answer))), ("Retry-After", "1"), *cookie])
@@ -295,10 +295,10 @@ def _closed(connection: socket.socket) -> bool:
         return True
 
 
-def told(connection: socket.socket, path: str, *headers: str) -> tuple[str, float]:
+def told(connection: socket.socket, path: str, *headers: str, body: str = "") -> tuple[str, float]:
     """The body of the answer to one more request over this connection, and the seconds until it came."""
     begun = time.monotonic()
-    connection.sendall("\r\n".join([f"POST {path} HTTP/1.1", "Host: a", "Content-Length: 3", *headers, "", "abc"]).encode())
+    connection.sendall("\r\n".join([f"POST {path} HTTP/1.1", "Host: a", f"Content-Length: {len(body)}", *headers, "", body]).encode())
     answer = b""
     while not re.search(rb"\r\n\r\n[^\r]+$", answer):
         answer += connection.recv(65536)
@@ -319,7 +319,7 @@ def test_who_is_told_to_wait_and_does_not_hears_it_again_at_once_without_work(st
 
 def told_anew(server: Server, path: str, *headers: str, source: str = "127.0.0.1") -> tuple[str, float]:
     with socket.create_connection(("127.0.0.1", server.port), 5, (source, 0)) as connection:
-        heard = told(connection, path, *headers)
+        heard = told(connection, path, *headers, body="abc")
         closed = "Connection: close" in headers
         assert not closed or connection.recv(1) == b"", "the connection is closed as the client wished"
         return heard
@@ -343,6 +343,31 @@ def test_a_source_that_is_not_heard_hears_it_again_on_new_connections(start: Cal
 def test_who_waits_alone_makes_nobody_of_the_same_source_wait(start: Callable[..., Server]) -> None:
     server = start(WEBADMIN_WORKERS="1")
     assert [told_anew(server, "/refused")[0] for _ in range(14)][-1] == "refused 14"
+
+
+def test_what_a_body_asks_for_is_looked_at_each_time(start: Callable[..., Server]) -> None:
+    """It may name somebody else."""
+    server = start(WEBADMIN_WORKERS="1")
+    with server.connect(b"") as shared:
+        assert [told(shared, "/refused", body="abc")[0] for _ in range(13)][-1] == "refused 13"
+
+
+@pytest.mark.parametrize("path", ["/refused", "/refused?source"])
+def test_requests_sent_all_at_once_are_all_answered(start: Callable[..., Server], path: str) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    with server.connect(b"") as shared:
+        for _ in range(12):
+            told(shared, path)
+        shared.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 14)
+        heard = b""
+        while heard.count(b"HTTP/1.1 429") < 14:
+            more = shared.recv(65536)
+            assert more, heard
+            heard += more
+    begun = time.monotonic()
+    server.process.terminate()
+    server.process.wait(10)
+    assert time.monotonic() - begun < 5, "no request was left behind"
 
 
 def test_who_waits_is_heard_again(start: Callable[..., Server]) -> None:

@@ -40,7 +40,9 @@ def authenticate(name: str, password: str, *, by: Actor, device: str = "") -> Ac
     may_be_both = len(passwords.normal(password) or "") <= passwords.LONGEST      # a longer text is refused unheard, whoever it is for
     if held.app and may_be_both:
         password, code = totp.split(password)
-    hopeless = _owes(known, held) and not (known and held.app and totp.fits(known, held.app, code))
+
+    def hopeless() -> bool:
+        return _owes(known, held) and not (known and held.app and totp.fits(known, held.app, code))
     return _at_once(known, name, password, lambda account: totp.accept(account, code), hopeless, by, device)
 
 
@@ -53,7 +55,7 @@ def basic(name: str, password: str, *, by: Actor) -> Account:
     """
     known = users.named(name)
     mine = verified.proof(known, name, password)
-    if known and _opens_alone(known) and _verified.is_fresh(mine):
+    if known and _verified.is_fresh(mine) and _opens_alone(known):
         return known
     with _verified.check(mine) as first:
         if not first and (remembered := _remembered(name, password)):
@@ -68,7 +70,7 @@ def basic(name: str, password: str, *, by: Actor) -> Account:
 
 def _basic_anew(name: str, password: str, by: Actor) -> Account:
     known = users.named(name)
-    account = _at_once(known, name, password, lambda _: False, _owes(known, factors.of(known)), by)
+    account = _at_once(known, name, password, lambda _: False, lambda: _owes(known, factors.of(known)), by)
     fresh = users.find(account.id)       # the sign-in may have hashed the password anew
     if fresh.epoch != account.epoch or not may_sign_in(fresh):      # what was proved is over already
         raise WrongCredentials
@@ -78,7 +80,7 @@ def _basic_anew(name: str, password: str, by: Actor) -> Account:
 
 def _remembered(name: str, password: str) -> Account | None:
     known = users.named(name)
-    return known if known and _opens_alone(known) and _verified.knows(verified.proof(known, name, password)) else None
+    return known if known and _verified.knows(verified.proof(known, name, password)) and _opens_alone(known) else None
 
 
 def _opens_alone(account: Account) -> bool:
@@ -90,10 +92,12 @@ def _owes(known: Account | None, held: Held) -> bool:
     return held.any or known is not None and factors.must_have(known)
 
 
-def _at_once(known: Account | None, name: str, password: str, second: Second, hopeless: bool, by: Actor, device: str = "") -> Account:
-    """`hopeless` was found out before the password was looked at: after it a wrong code costs what a wrong password does."""
-    account, attempt = _proved(known, name, password, by, device)
-    if hopeless:
+def _at_once(known: Account | None, name: str, password: str, second: Second, hopeless: Callable[[], bool], by: Actor,
+             device: str = "") -> Account:
+    """`hopeless` is asked once the attempt is counted, before the password is looked at: a wrong code costs what a wrong password does."""
+    found: list[bool] = []
+    account, attempt = _proved(known, name, password, by, device, lambda: found.append(hopeless()))
+    if found[0]:
         _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
     _hash_anew(account, password)
     try:
@@ -110,12 +114,15 @@ def prove(known: Account | None, name: str, password: str, *, by: Actor, device:
     return account, attempt
 
 
-def _proved(known: Account | None, name: str, password: str, by: Actor, device: str) -> tuple[Account, Attempt]:
+def _proved(known: Account | None, name: str, password: str, by: Actor, device: str,
+            before: Callable[[], object] = lambda: None) -> tuple[Account, Attempt]:
+    """`before` the check itself, and for an attempt that is heard."""
     attempt = None
     try:
         with _places.taken(by.source):
             hashing.must_have_room()
             attempt = throttle.take(known, name, by.source, device)
+            before()
             right = passwords.matches(password, known and known.password_hash, known and known.password_scheme, source=by.source)
     except (TooManyAttempts, Busy):
         if attempt:

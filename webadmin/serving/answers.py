@@ -18,7 +18,8 @@ LONGEST_PATH = 1000            # characters in the log
 # A second is the shortest time that anyone is told to wait.
 TOLD_TO_WAIT = (429, 503)
 TOLD_SECONDS = 1
-WHOLE_SOURCE = "webadmin.whole_source"      # in the environ: nobody from there is heard just now
+WHOLE_SOURCE = "webadmin.whole_source"      # in the environ: nobody from there is heard, FOR_A_WHILE or JUST_NOW
+FOR_A_WHILE, JUST_NOW = "for a while", "just now"
 
 # A request that cannot be read never reaches the app, so its answer gets its headers here.
 PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
@@ -28,9 +29,11 @@ _secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
 
 
 class Refusal(NamedTuple):
-    """An answer that holds for a while, for whoever asks the same, so that nobody gets another one's."""
+    """An answer that holds for a moment, for whoever asks the same, so that nobody gets another one's. What a body asks for is not known
+    here: such an answer is given again only where it is the same for all of a source."""
 
     asked: tuple[str, ...]
+    for_all: bool
     answer: bytes
     closes: bool              # the connection, as the client wished
     line: dict[str, Any]      # of the log
@@ -40,7 +43,7 @@ class Refusal(NamedTuple):
         return time.monotonic() < self.until
 
 
-NO_REFUSAL = Refusal((), b"", False, {}, 0)
+NO_REFUSAL = Refusal((), False, b"", False, {}, 0)
 
 
 def asked_of(request: HTTPRequestParser) -> tuple[str, ...]:
@@ -105,8 +108,9 @@ class _Logged:
             self.channel.told.refusals = 0
         elif self._can_be_said_again():
             until = time.monotonic() + TOLD_SECONDS
-            again = Refusal(asked_of(self.request), self._head() + self.refusal, self.close_on_finish, line, until)
-            self.channel.refuse(again, WHOLE_SOURCE in environ)
+            whole = environ.get(WHOLE_SOURCE, "")
+            again = Refusal(asked_of(self.request), whole == FOR_A_WHILE, self._head() + self.refusal, self.close_on_finish, line, until)
+            self.channel.refuse(again, bool(whole))
 
     def _can_be_said_again(self) -> bool:
         """It is whole, and sets no cookie."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 import time
-from socket import socket
+from socket import AF_INET6, inet_pton, socket
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -55,8 +55,11 @@ class _Told:
     def is_fresh(self) -> bool:
         return self.refusals >= TOLD_OFTEN and self.refusal.is_fresh()
 
-    def answers(self, request: HTTPRequestParser) -> bool:
-        return self.is_fresh() and not request.error and self.refusal.asked == asked_of(request)
+    def answer(self, request: HTTPRequestParser) -> Refusal | None:
+        """What answers this request too. Other threads may put another in its place meanwhile."""
+        refusal = self.refusal
+        known = self.refusals >= TOLD_OFTEN and refusal.is_fresh() and not request.error and refusal.asked == asked_of(request)
+        return refusal if known and (refusal.for_all or not request.body_rcv) else None
 
 
 class _Connection(HTTPChannel):
@@ -86,19 +89,21 @@ class _Connection(HTTPChannel):
 
     def refuses_again(self) -> bool:
         """Give the only request that waits the answer of a moment ago, if the same was asked all the time."""
-        told = next((each for each in (self.told, self.source) if each and each.answers(self.requests[0])), None)
-        if told is None:
+        if len(self.requests) > 1:      # whoever sends more at once is served one by one
             return False
-        del self.requests[0]
+        refusal = self.told.answer(self.requests[0]) or (self.source and self.source.answer(self.requests[0]))
+        if not refusal:
+            return False
         self._listen_later()
-        self.close_when_flushed = told.refusal.closes
+        self.close_when_flushed = refusal.closes
         with self.outbuf_lock:
-            self.outbufs[-1].append(told.refusal.answer)
-            self.current_outbuf_count += len(told.refusal.answer)
-            self.total_outbufs_len += len(told.refusal.answer)
+            self.outbufs[-1].append(refusal.answer)
+            self.current_outbuf_count += len(refusal.answer)
+            self.total_outbufs_len += len(refusal.answer)
             self._flush_some()
-        counters.request(told.refusal.line["status"], 0)
-        logs.write("request", **{**told.refusal.line, "ms": 0})
+        self.requests.pop().close()
+        counters.request(refusal.line["status"], 0)
+        logs.write("request", **{**refusal.line, "ms": 0})
         return True
 
     def _listen_later(self) -> None:
@@ -129,6 +134,11 @@ class _Connection(HTTPChannel):
         return self.request is not None and now - self.begun > REQUEST_SECONDS + self.request.body_bytes_received / SLOWEST_BYTES_A_SECOND
 
 
+def _subscriber(address: str) -> str | bytes:
+    """An IPv4 address, or the first 64 bits of an IPv6 one: what one subscriber has."""
+    return inet_pton(AF_INET6, address.partition("%")[0])[:8] if ":" in address else address
+
+
 class Listener(TcpWSGIServer):
     channel_class = _Connection
     stopping = False
@@ -157,7 +167,8 @@ class Listener(TcpWSGIServer):
     def _held_by(self, address: tuple[Any, ...]) -> int:
         if len(self.active_channels) < MOST_OF_ONE_SOURCE:
             return 0
-        return sum(each.addr[0] == self.fix_addr(address)[0] for each in list(self.active_channels.values()))
+        source = _subscriber(self.fix_addr(address)[0])
+        return sum(_subscriber(each.addr[0]) == source for each in list(self.active_channels.values()))
 
     def maintenance(self, now: float) -> None:
         """Close overdue connections, even those whose other end never reads again; forget who is told nothing any more."""

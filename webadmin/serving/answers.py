@@ -17,7 +17,7 @@ LONGEST_PATH = 1000            # characters in the log
 
 # A second is the shortest time that anyone is told to wait.
 TOLD_TO_WAIT = (429, 503)
-TOLD_SECONDS = 1
+TOLD_SECONDS, JUST_NOW_SECONDS = 1, 0.2
 WHOLE_SOURCE = "webadmin.whole_source"      # in the environ: nobody from there is heard, FOR_A_WHILE or JUST_NOW
 FOR_A_WHILE, JUST_NOW = "for a while", "just now"
 
@@ -107,9 +107,9 @@ class _Logged:
         if status not in TOLD_TO_WAIT:
             self.channel.told.refusals = 0
         elif self._can_be_said_again():
-            until = time.monotonic() + TOLD_SECONDS
             whole = environ.get(WHOLE_SOURCE, "")
-            again = Refusal(asked_of(self.request), whole == FOR_A_WHILE, self._head() + self.refusal, self.close_on_finish, line, until)
+            until = time.monotonic() + (JUST_NOW_SECONDS if whole == JUST_NOW else TOLD_SECONDS)
+            again = Refusal(asked_of(self.request), bool(whole), self._head() + self.refusal, self.close_on_finish, line, until)
             self.channel.refuse(again, bool(whole))
 
     def _can_be_said_again(self) -> bool:

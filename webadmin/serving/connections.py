@@ -23,7 +23,7 @@ MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 # A flood must not take the pages' share. Who is told over and over to come back later, and asks on, gets the same answer again, without a
 # thread, and a moment later each time: one connection, or all of a source that nobody is heard from just now.
 TOLD_OFTEN = 10
-DEAF_SECONDS = 0.075
+DEAF_SECONDS = 0.07
 LOOK_SECONDS = 1
 
 ENCODING = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILINE)

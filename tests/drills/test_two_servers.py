@@ -22,6 +22,14 @@ from tests.drills.proxy import Browser, round_robin
 from tests.ports import free_port
 
 OTHER_PASSWORD = "four blue boats at noon"
+ALL_DUE = """
+from webadmin import create_app, settings
+from webadmin.accounts.models import Job
+from webadmin.store import database
+create_app(settings.load())
+with database.connection():
+    Job.delete().execute()
+"""
 RUN_DUE = """
 from webadmin import create_app, keeper, settings
 from webadmin.store import database
@@ -227,10 +235,17 @@ def test_what_is_made_and_deleted_on_one_is_counted_on_the_other(two):
 
 
 def test_work_by_the_clock_is_done_by_one_of_them(two):
+    """The servers themselves look too, now and then: so what is due may be done by one of them, and is never done twice."""
     done: list[str] = []
 
-    def run(console: Console) -> None:
-        told = subprocess.run([sys.executable, "-c", RUN_DUE], cwd=ROOT, env=console.environment, capture_output=True, text=True, check=True)
+    def run(console: Console, words: str = RUN_DUE) -> None:
+        told = subprocess.run([sys.executable, "-c", words], cwd=ROOT, env=console.environment, capture_output=True, text=True, check=True)
         done.extend(word for word in told.stdout.strip().split(",") if word)
-    at_once(*(lambda console=each: run(console) for each in two.servers))
-    assert sorted(done) == ["expiry", "log head"]
+    for _ in range(3):
+        done.clear()
+        run(two.servers[0], ALL_DUE)
+        at_once(*(lambda console=each: run(console) for each in two.servers))
+        assert len(done) == len(set(done))
+        if sorted(done) == ["expiry", "log head"]:
+            return
+    raise AssertionError(f"none of three times was it done here: {done}")

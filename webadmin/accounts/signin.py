@@ -94,11 +94,7 @@ def _owes(known: Account | None, held: Held) -> bool:
 
 def _at_once(known: Account | None, name: str, password: str, second: Second, hopeless: Callable[[], bool], by: Actor,
              device: str = "") -> Account:
-    """`hopeless` is asked once the attempt is counted, before the password is looked at: a wrong code costs what a wrong password does."""
-    found: list[bool] = []
-    account, attempt = _proved(known, name, password, by, device, lambda: found.append(hopeless()))
-    if found[0]:
-        _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
+    account, attempt = _proved(known, name, password, by, device, hopeless)
     _hash_anew(account, password)
     try:
         admit(account, attempt, second if _owes(account, factors.of(account)) else None, by=by)
@@ -115,14 +111,15 @@ def prove(known: Account | None, name: str, password: str, *, by: Actor, device:
 
 
 def _proved(known: Account | None, name: str, password: str, by: Actor, device: str,
-            before: Callable[[], object] = lambda: None) -> tuple[Account, Attempt]:
-    """`before` the check itself, and for an attempt that is heard."""
+            hopeless: Callable[[], bool] = lambda: False) -> tuple[Account, Attempt]:
+    """`hopeless`, for want of a second factor, is asked once the attempt is counted and before the password is looked at: a wrong code
+    costs what a wrong password does."""
     attempt = None
     try:
         with _places.taken(by.source):
             hashing.must_have_room()
             attempt = throttle.take(known, name, by.source, device)
-            before()
+            lost = hopeless()
             right = passwords.matches(password, known and known.password_hash, known and known.password_scheme, source=by.source)
     except (TooManyAttempts, Busy):
         if attempt:
@@ -133,6 +130,8 @@ def _proved(known: Account | None, name: str, password: str, by: Actor, device: 
         _refuse(WrongCredentials, Kind.WRONG_PASSWORD, known, by)
     if not may_sign_in(known):
         _refuse(WrongCredentials, Kind.NOT_ADMITTED, known, by)
+    if lost:
+        _refuse(WrongCode, Kind.NO_SECOND_FACTOR, known, by)
     return known, attempt
 
 

@@ -17,9 +17,9 @@ LONGEST_PATH = 1000            # characters in the log
 
 # A second is the shortest time that anyone is told to wait.
 TOLD_TO_WAIT = (429, 503)
-TOLD_SECONDS, JUST_NOW_SECONDS = 1, 0.2
-WHOLE_SOURCE = "webadmin.whole_source"      # in the environ: nobody from there is heard, FOR_A_WHILE or JUST_NOW
-FOR_A_WHILE, JUST_NOW = "for a while", "just now"
+TOLD_SECONDS = 1
+WHOLE_SOURCE = "webadmin.whole_source"      # in the environ: for so many seconds nobody from there is heard
+FOR_A_WHILE, JUST_NOW = TOLD_SECONDS, 0.2
 
 # A request that cannot be read never reaches the app, so its answer gets its headers here.
 PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
@@ -107,10 +107,9 @@ class _Logged:
         if status not in TOLD_TO_WAIT:
             self.channel.told.refusals = 0
         elif self._can_be_said_again():
-            whole = environ.get(WHOLE_SOURCE, "")
-            until = time.monotonic() + (JUST_NOW_SECONDS if whole == JUST_NOW else TOLD_SECONDS)
-            again = Refusal(asked_of(self.request), bool(whole), self._head() + self.refusal, self.close_on_finish, line, until)
-            self.channel.refuse(again, bool(whole))
+            until = time.monotonic() + environ.get(WHOLE_SOURCE, TOLD_SECONDS)
+            for_all = WHOLE_SOURCE in environ
+            self.channel.refuse(Refusal(asked_of(self.request), for_all, self._head() + self.refusal, self.close_on_finish, line, until))
 
     def _can_be_said_again(self) -> bool:
         """It is whole, and sets no cookie."""

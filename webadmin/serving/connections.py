@@ -78,11 +78,11 @@ class _Connection(HTTPChannel):
     def readable(self) -> bool:
         return super().readable() and time.monotonic() >= self.deaf_until
 
-    def refuse(self, refusal: Refusal, whole_source: bool) -> None:
+    def refuse(self, refusal: Refusal) -> None:
         """Behind a proxy one connection carries many people's requests, and nobody pays for another."""
         if self.adj.clear_untrusted_proxy_headers:
             self.told.again(refusal)
-            if whole_source:
+            if refusal.for_all:
                 self.source = self.server.told.setdefault(self.addr[0], _Told())
                 self.source.again(refusal)
             self._listen_later()

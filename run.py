@@ -6,20 +6,15 @@ from functools import cache
 
 from flask import Flask
 
-from webadmin import create_app, keeper, settings, start
+from webadmin import create_app, keeper, settings, start, status
 from webadmin.accounts import policies
 from webadmin.serving import server
-from webadmin.store import database
 
 
 def announce(here: settings.Settings, link: str | None) -> None:
     """Say where to go, and what to look out for; `link` is that of the set-up."""
-    if here.testing:
-        print("Warning: WEBADMIN_TESTING is on: passwords are kept badly. Never use this for real accounts.", file=sys.stderr)
-    if here.in_the_clear:
-        print("Warning: the network can read every password: set WEBADMIN_URL=https://... or WEBADMIN_PROXIES.", file=sys.stderr)
-    if database.is_read_only():
-        print("Warning: the database is read-only: everything can be read, nothing changed.", file=sys.stderr)
+    for sentence in status.warnings(here):
+        print(f"Warning: {sentence}", file=sys.stderr)
     print(*([f"Set-up: {link}"] if link else []), f"webadmin is ready: {here.address}", sep="\n", flush=True)
     if link and sys.stdout.isatty() and (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         subprocess.Popen([sys.executable, "-m", "webbrowser", link], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -7,9 +7,10 @@ import pytest
 
 from tests import unwritable
 from tests.conftest import PASSWORD
-from webadmin import counters, health
+from webadmin import counters, create_app, health
 from webadmin.accounts import hashing, sessions
 from webadmin.accounts.actors import Actor
+from webadmin.accounts.changes import Kind
 from webadmin.accounts.models import Throttle
 from webadmin.store import condition, database, pools
 
@@ -98,6 +99,22 @@ def test_scripts_with_basic_read_a_read_only_store(client, settings, ada, bob):
         assert client.get("/api/v2/users", auth=("ada", "wrong password")).status_code == 401
         answer = client.delete("/api/v2/users/bob", auth=("ada", PASSWORD))
         assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("host", ["10.0.0.11:5000", "127.0.0.1:5000", "accounts.example.com"])
+def test_a_proxy_asks_by_the_servers_own_address_and_plain_http(settings, store, host):
+    behind = create_app(replace(settings, url="https://accounts.example.com", proxies=1, metrics_token=TOKEN))
+    with behind.test_client() as client:
+        assert client.get("/healthz", headers={"Host": host}).status_code == 200
+        assert client.get("/metrics", headers={"Host": host, "Authorization": f"Bearer {TOKEN}"}).status_code == 200
+        assert client.get("/metrics", headers={"Host": host}).status_code == 401
+        assert client.get("/healthz", headers={"Host": "a b"}).status_code == 400
+        assert client.get("/login", headers={"Host": host}).status_code in (308, 400)
+
+
+def test_sign_ins_are_counted_by_every_kind_that_the_log_knows():
+    kinds = {kind.word for kind in Kind if kind.group != "change"}
+    assert kinds == set(counters.EVENTS) - {"change"} == set(health.KINDS) | {"signed-out"}
 
 
 def test_there_are_no_metrics_without_a_token(client):

@@ -50,6 +50,15 @@ def test_what_fails_is_written_down_and_tried_again_soon(store, clock):
     assert keeper._is_due(task)
 
 
+def test_what_a_killed_process_had_begun_is_done_within_the_hour(store, clock):
+    task = keeper.Task("backup", keeper.DAY_MS, lambda: "done")
+    assert keeper._claim(task) and not keeper._is_due(task), "and then its process is killed"
+    clock(minutes=61)
+    assert keeper._is_due(task) and keeper._claim(task) and keeper._do(task)
+    clock(hours=23)
+    assert not keeper._is_due(task)
+
+
 def test_the_head_of_the_log_goes_to_the_servers_log(ada, settings, capfd):
     assert keeper.run_due(settings) == ["expiry", "log head"]
     [line] = [json.loads(each) for each in capfd.readouterr().err.splitlines() if "log-head" in each]

@@ -119,6 +119,12 @@ def test_with_a_public_address_only_that_host_and_this_machine_are_answered(publ
     assert public.get("/login", headers={"Host": host}).status_code == status
 
 
+def test_a_public_address_may_be_a_number_of_version_6(settings, store, ada):
+    client = create_app(replace(settings, url="https://[2001:db8::1]")).test_client()
+    assert client.get("/login", headers={"Host": "[2001:db8::1]"}).status_code == 200
+    assert client.get("/login", headers={"Host": "[2001:db8::2]"}).status_code == 400
+
+
 def test_on_https_cookies_are_secure_and_bound_to_the_host(public):
     where = {"base_url": "https://accounts.example.com"}
     page = public.get("/login", **where)

@@ -11,15 +11,20 @@ from webadmin.store import database
 __version__ = settings.VERSION
 
 
-def create_app(given: settings.Settings | None = None) -> Flask:
-    """The app over a prepared data folder (see start.py). Opens no connection, so it may be made before a fork."""
-    chosen = given or settings.load()
+def create_app(here: settings.Settings | None = None) -> Flask:
+    """The app over a prepared data folder (see start.py). Opens no connection, so it may be made before a fork.
+
+    The `flask` command gives no settings: what is wrong with them, or with the keys, is then told in a sentence.
+    """
+    if here is None:
+        with commands.saying_why():
+            return create_app(settings.load())
     app = Application(__name__, template_folder=str(look.TEMPLATES), static_folder=None)
-    app.config["SETTINGS"] = chosen
-    database.bind(chosen.database_url)
-    keys.read(chosen.keys)
-    policies.fix(chosen.given)
-    passwords.configure(bcrypt_cost=chosen.bcrypt_cost)
+    app.config["SETTINGS"] = here
+    database.bind(here.database_url)
+    keys.read(here.keys)
+    policies.fix(here.given)
+    passwords.configure(bcrypt_cost=here.bcrypt_cost, threads=here.threads)
     security.init(app)
     caller.init(app)
     failures.init(app)

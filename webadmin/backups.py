@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from playhouse.migrations import Migration
+from peewee import PeeweeException
+from playhouse.migrations import Migration, MigrationError
 
 from webadmin.accounts import changes, keyring, keys, sessions
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.second_factors import recovery
 from webadmin.store import database, occupied, schema, sqlite_file
+from webadmin.store.database import DAY_SECONDS
 from webadmin.store.write_queue import BUSY_MS
 
 TOOLS = {"postgresql": "pg_dump", "mariadb": "mariadb-dump --single-transaction"}
 AFTER = ("", "-wal", "-shm", "-journal", ".lock", ".migrating")      # what stands beside a database
 SCHEDULED = "webadmin-"      # how the names of those begin that the clock makes
-DAY_SECONDS = 24 * 3600
 SKIPPED_NUMBERS = 1 << 32      # tokens that were given after the backup carry numbers that must not be given again
 
 
@@ -61,9 +62,21 @@ def make_scheduled(folder: Path, keep_days: int) -> Path:
     return made
 
 
-def kept(folder: Path) -> list[Path]:
+class Kept(NamedTuple):
+    """One file; `made_at` in milliseconds since 1970 UTC."""
+
+    name: str
+    bytes: int
+    made_at: int
+
+
+def kept(folder: Path) -> list[Kept]:
     """The backups in the folder, the newest first; those that an update made too."""
-    return sorted(folder.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = []
+    for path in folder.glob("*.db"):
+        with suppress(FileNotFoundError):      # another process is removing old ones
+            found.append(Kept(path.name, path.stat().st_size, path.stat().st_mtime_ns // 1_000_000))
+    return sorted(found, key=lambda each: each.made_at, reverse=True)
 
 
 class Restored(NamedTuple):
@@ -101,7 +114,7 @@ def _put_back(source: Path, lost_keys: Callable[[], list[str]]) -> Restored:
         raise BackupError(f"{wrong} A backup is put back without them by --new-keys. The database is as it was.") from None
     except occupied.Occupied:
         raise BackupError("A server or another command uses the database: end it first.") from None
-    except (OSError, sqlite3.Error) as wrong:
+    except (OSError, sqlite3.Error, PeeweeException, MigrationError) as wrong:
         raise BackupError(f"The backup cannot be put back: {wrong}. The database is as it was.") from None
     finally:
         database.bind(_url(place))
@@ -131,9 +144,14 @@ def stamp() -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime())
 
 
+def are_made_here() -> bool:
+    """This store is one that the program backs up itself."""
+    return database.engine() == "sqlite"
+
+
 def _must_be_sqlite() -> None:
-    if (engine := database.engine()) != "sqlite":
-        raise BackupError(f"This is for SQLite. The accounts are on another engine: back it up with its own {TOOLS[engine]}.")
+    if not are_made_here():
+        raise BackupError(f"This is for SQLite. The accounts are on another engine: back it up with its own {TOOLS[database.engine()]}.")
 
 
 def _url(path: Path) -> str:

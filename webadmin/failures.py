@@ -100,7 +100,7 @@ def answer(status: int, sentence: str | None = None, way_out: tuple[str, str] = 
     for owns, refused in current_app.extensions.get("voices", ()):
         if owns(request.path):
             return refused(status, sentence or SENTENCES.get(status, "The request could not be answered."))
-    shown = render_template("failure.html", title=TITLES.get(status, "That cannot be done"), status=status,
+    shown = render_template("failure.html", title=TITLES.get(status, "That cannot be done"),
                             sentence=sentence or SENTENCES.get(status, "The request could not be answered."),
                             request_id=caller.request_id(), way_out=way_out)
     return make_response(shown, status)

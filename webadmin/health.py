@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, request
 
-from webadmin import counters, failures
+from webadmin import counters, failures, security
 from webadmin.accounts import sessions, tallies
 from webadmin.store import condition
 
 pages = Blueprint("health", __name__)
+PATHS = ("/healthz", "/metrics")
 SMALLEST_ROOM = 1024 * 1024      # bytes; with less SQLite can soon write nothing
 REMEMBERED_SECONDS = 1           # who asks more often gets the same answer
 KINDS = {"signed-in": "ok", "wrong-password": "refused", "no-second-factor": "refused", "wrong-passkey": "refused",
@@ -23,7 +24,8 @@ _last: dict[str, float] = {"at": -REMEMBERED_SECONDS, "well": False}
 
 def init(app: Flask) -> None:
     app.register_blueprint(pages)
-    failures.speak_for(app, lambda path: path in ("/healthz", "/metrics"), _refused)
+    failures.speak_for(app, lambda path: path in PATHS, _refused)
+    security.watchers_come_to(app, PATHS)
 
 
 @pages.get("/healthz")

@@ -1,4 +1,4 @@
-"""Work by the clock: forget what is old, write the log's head to the server's log, make backups.
+"""Work by the clock: forget what is old, write the log's head to the server's log, make backups; write what was turned away.
 
 A thread in each web process looks once a minute; a row in the store says what is due, and whoever moves its time on does the work: one
 of all processes and machines. Three periodic tasks that may be late by a minute need no queue and no process of their own, so no job
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from webadmin import backups
-from webadmin.accounts import expiry, policies, verification
+from webadmin.accounts import expiry, policies, turned_away, verification
 from webadmin.accounts.models import LONGEST_TEXT, Job
 from webadmin.serving import logs
 from webadmin.settings import Settings
@@ -21,17 +21,18 @@ from webadmin.store import database, dialect, reserve
 from webadmin.store.database import DAY_MS, HOUR_MS, MINUTE_MS
 
 LOOK_SECONDS = 60
-AGAIN = 10 * MINUTE_MS      # after a failure
+AGAIN_MS = 10 * MINUTE_MS       # after a failure
+LONGEST_WORK_MS = HOUR_MS      # whoever has not ended by then is taken for dead, and another does it
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Task:
-    """`work` is done every so many milliseconds and returns what came of it, in a few words."""
+    """`work` is done every so often and returns what came of it, in a few words."""
 
     name: str
-    every: int
+    every_ms: int
     work: Callable[[], str]
 
 
@@ -44,7 +45,7 @@ def tasks(settings: Settings) -> list[Task]:
     """What is done, and how often; some of it by policies, which may have changed since the last look."""
     rules = policies.now()
     found = [Task("expiry", HOUR_MS, lambda: _expiry(rules.log_days)), Task("log head", DAY_MS, _head)]
-    if rules.backup_hours and database.engine() == "sqlite":
+    if rules.backup_hours and backups.are_made_here():
         found.append(Task("backup", rules.backup_hours * HOUR_MS, lambda: _backup(settings, rules.backup_days)))
     return found
 
@@ -68,6 +69,7 @@ def _look_after(settings: Settings) -> None:
                 continue
             reserve.keep(settings.data)
             with database.connection():
+                turned_away.write_due()
                 run_due(settings)
         except Exception:
             log.exception("the work by the clock failed")
@@ -76,23 +78,23 @@ def _look_after(settings: Settings) -> None:
 def _is_due(task: Task) -> bool:
     """A time far ahead was set by a clock that has been put back since."""
     row, now = Job.get_or_none(Job.name == task.name), database.now()
-    return row is None or not now < row.due_at <= now + task.every + MINUTE_MS
+    return row is None or not now < row.due_at <= now + task.every_ms + MINUTE_MS
 
 
 def _claim(task: Task) -> bool:
     with database.transaction():
         dialect.insert_once(Job.insert(name=task.name), Job.name)
-        now = database.now()
-        free = (Job.due_at <= now) | (Job.due_at > now + task.every + MINUTE_MS)      # clocks of several machines differ a little
-        return Job.update(due_at=now + task.every, ran_at=now, outcome="running").where((Job.name == task.name) & free).execute() == 1
+        now, until = database.now(), database.now() + min(LONGEST_WORK_MS, task.every_ms)
+        free = (Job.due_at <= now) | (Job.due_at > now + task.every_ms + MINUTE_MS)      # clocks of several machines differ a little
+        return Job.update(due_at=until, ran_at=now, outcome="running").where((Job.name == task.name) & free).execute() == 1
 
 
 def _do(task: Task) -> bool:
-    outcome, due_at = "", database.now() + task.every
+    outcome, due_at = "", database.now() + task.every_ms
     try:
         outcome = task.work()
     except Exception as wrong:
-        outcome, due_at = f"failed: {wrong}", database.now() + min(AGAIN, task.every)
+        outcome, due_at = f"failed: {wrong}", database.now() + min(AGAIN_MS, task.every_ms)
         log.error("%s failed", task.name, exc_info=wrong)
     with database.transaction():
         Job.update(outcome=outcome[:LONGEST_TEXT], due_at=due_at).where(Job.name == task.name).execute()
@@ -114,4 +116,4 @@ def _head() -> str:
 
 
 def _backup(settings: Settings, keep_days: int) -> str:
-    return backups.make_scheduled(settings.data / "backups", keep_days).name
+    return backups.make_scheduled(settings.backups, keep_days).name

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -48,6 +48,11 @@ def scripts_come_to(app: Flask, owns: Callable[[str], bool]) -> None:
     app.extensions.setdefault("script_paths", []).append(owns)
 
 
+def watchers_come_to(app: Flask, paths: Collection[str]) -> None:
+    """A proxy and a monitor ask for these by the machine's own address and plain http, whatever the public address is."""
+    app.extensions.setdefault("watched_paths", set()).update(paths)
+
+
 def cookie_name(name: str, secure: bool) -> str:
     """With `__Host-` on https: no other host, path or plain page can then set it."""
     return f"__Host-{name}" if secure else name
@@ -77,21 +82,26 @@ def _refuse_strange_host() -> None:
     if found is None:
         abort(400, "The request does not say which host it is for.")
     public = current_app.config["SETTINGS"].url
-    if public and found[1].lower() != urlsplit(public).hostname and not _is_loopback(found[1]):
+    host = found[1].lower().strip("[]")
+    if public and host != urlsplit(public).hostname and not _is_loopback(host) and not _is_watched():
         abort(400, "The request is for another host.")
 
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
-        return host.lower() == "localhost"
+        return host == "localhost"
+
+
+def _is_watched() -> bool:
+    return request.path in current_app.extensions.get("watched_paths", ())
 
 
 def _refuse_plain_http() -> AnyResponse | None:
     """Behind a declared proxy on https a page by plain http is sent there; a script is refused, its password is out already."""
     settings = current_app.config["SETTINGS"]
-    if not (settings.proxies and settings.url.startswith("https:")) or request.is_secure:
+    if not (settings.proxies and settings.url.startswith("https:")) or request.is_secure or _is_watched():
         return None
     if any(owns(request.path) for owns in current_app.extensions["script_paths"]):
         abort(403, "This address is served by https only.")

@@ -52,7 +52,8 @@ def _address(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
-def _database(text: str) -> str:
+def database(text: str) -> str:
+    """The address of a store. Raises ValueError with the rest of a sentence."""
     parts = urlsplit(text)
     if parts.scheme not in ("sqlite", "postgresql", "postgres", "mysql", "mariadb"):
         raise ValueError("must start with sqlite:///, postgresql:// or mariadb://")
@@ -111,7 +112,7 @@ class Settings:
     port: int = _setting("WEBADMIN_PORT", _port, 5000)
     data: Path = _setting("WEBADMIN_DATA", _folder, ROOT / "instance")
     keys: Path = _setting("WEBADMIN_KEYS", _folder)                      # <data>/keys
-    database_url: str = _setting("WEBADMIN_DATABASE_URL", _database)     # sqlite:///<data>/webadmin.db
+    database_url: str = _setting("WEBADMIN_DATABASE_URL", database)     # sqlite:///<data>/webadmin.db
     url: str = _setting("WEBADMIN_URL", _address, "")                    # the public address
     proxies: int = _setting("WEBADMIN_PROXIES", whole(0, 5), 0)          # trusted hops
     workers: int = _setting("WEBADMIN_WORKERS", whole(1, 64))            # processes; one a core
@@ -127,6 +128,11 @@ class Settings:
     def secure(self) -> bool:
         """True where browsers reach the server by https: Secure cookies, `__Host-` names, HSTS."""
         return self.url.startswith("https:") or (self.proxies > 0 and not self.url)
+
+    @property
+    def backups(self) -> Path:
+        """The folder of those that the program makes by itself."""
+        return self.data / "backups"
 
     @property
     def in_the_clear(self) -> bool:

@@ -59,7 +59,7 @@ def _open(settings: Settings, look: Callable[[], object], settle: Callable[[], o
         _folder(settings.data)
         keys.read(settings.keys)
         database.bind(settings.database_url)
-        passwords.configure(bcrypt_cost=settings.bcrypt_cost)
+        passwords.configure(bcrypt_cost=settings.bcrypt_cost, threads=settings.threads)
         is_file = database.engine() == "sqlite"
         if is_file:
             _check_file(database.sqlite_path())
@@ -113,7 +113,7 @@ def _back_up_before_change(settings: Settings) -> None:
     with database.connection():
         older = schema.is_older()
     if older:
-        folder = settings.data / "backups"
+        folder = settings.backups
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         backups.make(folder / f"before-update-{backups.stamp()}-{secrets.token_hex(2)}.db")
 

@@ -15,9 +15,10 @@ from webadmin.settings import VERSION, Settings
 from webadmin.store import condition, database
 from webadmin.store.database import DAY_MS
 
-IN_THE_CLEAR = "The network can read every password: this server is reached without https, and no proxy is declared."
-NOT_WRITABLE = "The store cannot be written just now. Reading works; nothing can be saved until this is mended."
-TESTING = "Testing mode is on: passwords are kept badly. Never use this for real accounts."
+IN_THE_CLEAR = ("The network can read every password: this server is reached without https, and no proxy is declared "
+                "(WEBADMIN_URL, WEBADMIN_PROXIES).")
+NOT_WRITABLE = "The database cannot be written just now. Reading works; nothing can be saved until this is mended."
+TESTING = "Testing mode is on (WEBADMIN_TESTING): passwords are kept badly. Never use this for real accounts."
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -27,19 +28,10 @@ def warnings(settings: Settings) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Backup:
-    """One file of <data>/backups."""
-
-    name: str
-    bytes: int
-    made_at: int
-
-
-@dataclass(frozen=True)
 class Backups:
     """Those that are there, and how the clock made the last one. `job` is None where it never has."""
 
-    files: list[Backup]
+    files: list[backups.Kept]
     job: Job | None
     folder: str
 
@@ -59,11 +51,9 @@ class Backups:
 
 def backups_of(settings: Settings) -> Backups | None:
     """None for engines that are backed up by tools of their own."""
-    if database.engine() != "sqlite":
+    if not backups.are_made_here():
         return None
-    folder = settings.data / "backups"
-    files = [Backup(path.name, path.stat().st_size, path.stat().st_mtime_ns // 1_000_000) for path in backups.kept(folder)]
-    return Backups(files, keeper.last("backup"), str(folder))
+    return Backups(backups.kept(settings.backups), keeper.last("backup"), str(settings.backups))
 
 
 def server(settings: Settings) -> dict[str, Any]:

@@ -119,6 +119,12 @@ def test_an_address_that_leads_nowhere_is_told_in_a_sentence(store, life, url):
     assert Account.select().count() == 3
 
 
+@pytest.mark.parametrize("url", ["x", "sqlite://", "oracle://host/db", "mariadb://u@h:99999/x", "mariadb://u@one,two/x", "mariadb://u@h/x?a=b"])
+def test_an_address_that_is_none_is_told_in_a_sentence(store, url):
+    with pytest.raises(copying.CopyRefused, match=r"^The address m(ust|ay) "):
+        list(copying.copy(store.url, url))
+
+
 def test_a_copy_that_came_out_different_is_given_up_as_a_whole(store, life, target, at, monkeypatch):
     real = bulk.insert
 

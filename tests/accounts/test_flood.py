@@ -4,39 +4,72 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from tests.conftest import PASSWORD, at_once, kinds
-from webadmin.accounts import hashing, passwords, signin, verified
+from webadmin.accounts import activity, hashing, passwords, registration, signin, turned_away, verified
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Change, Detail, Throttle
+from webadmin.pages import shown
 
 FLOOD, PERSON = Actor(door="browser", source="192.0.2.1"), Actor(door="browser", source="192.0.2.2")
 
 
 def test_one_source_leaves_places_to_others(bob):
     with ExitStack() as flooding:
-        for _ in range(hashing.Places.MOST):
-            flooding.enter_context(signin._places.taken(FLOOD.source))
+        for _ in range(hashing.shares.of_one_source):
+            flooding.enter_context(hashing.place_of(FLOOD.source))
         with pytest.raises(Busy):
             signin.authenticate("bob", PASSWORD, by=FLOOD)
         assert signin.authenticate("bob", PASSWORD, by=PERSON).id == bob.id
-    assert signin.authenticate("bob", PASSWORD, by=FLOOD).id == bob.id and not signin._places.under_way
+    assert signin.authenticate("bob", PASSWORD, by=FLOOD).id == bob.id and not hashing._places.under_way
 
 
 def test_what_is_not_heard_writes_no_failure(bob, monkeypatch):
     turn = hashing.this_process()
-    for _ in range(hashing.WAITING + 1):
+    for _ in range(hashing.shares.hashing):
         turn.places.acquire()
     try:
         with pytest.raises(Busy):
             signin.authenticate("bob", PASSWORD, by=PERSON)
     finally:
-        for _ in range(hashing.WAITING + 1):
+        for _ in range(hashing.shares.hashing):
             turn.places.release()
     assert Throttle.select().count() == 0
+
+
+def test_one_who_makes_accounts_leaves_places_to_others(ada, bob):
+    with ExitStack() as flooding:
+        for _ in range(hashing.shares.of_one_source):
+            flooding.enter_context(hashing.place_of(FLOOD.source))
+        with pytest.raises(Busy):
+            registration.register({"username": "eve"}, PASSWORD, by=FLOOD)
+        assert registration.register({"username": "eve"}, PASSWORD, by=PERSON).username == "eve"
+    assert registration.register({"username": "zoe"}, PASSWORD, by=FLOOD).username == "zoe" and not hashing._places.under_way
+
+
+def test_what_was_turned_away_is_written_within_the_minute_and_names_a_source_only_where_it_was_one(store, clock):
+    def written():
+        return [(each.accounts, each.source, each.door) for each in Change.select().where(Change.kind == "turned-away").order_by(Change.id)]
+    for _ in range(5):
+        turned_away.add(FLOOD)
+    assert written() == [(1, FLOOD.source, "browser")]
+    turned_away.write_due()
+    assert len(written()) == 1, "not before a minute has passed"
+    clock(seconds=61)
+    turned_away.write_due()
+    turned_away.write_due()
+    assert written()[1:] == [(4, FLOOD.source, "browser")]
+    turned_away.add(FLOOD)
+    turned_away.add(replace(PERSON, door="users_v2_basic"))
+    clock(seconds=61)
+    turned_away.write_due()
+    assert written()[2:] == [(2, "", "")]
+    lines = [shown.line(each) for each in activity.page(activity.Filter(kind="turned-away")).entries]
+    assert [(each.whom_more, each.through) for each in lines] == [("2 attempts", "several doors"), ("4 attempts", "the console"), ("", "the console")]
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
@@ -62,7 +95,7 @@ def test_a_script_of_many_connections_is_checked_once(bob, monkeypatch):
         return check(*given)
     monkeypatch.setattr(passwords, "_check", slow)
     found = at_once(*[lambda: signin.basic("bob", PASSWORD, by=PERSON).id for _ in range(8)])
-    assert found == [bob.id] * 8 and len(paid) <= 8 - verified.Memory.MOST_WAITING
+    assert found == [bob.id] * 8 and len(paid) <= 8 - hashing.shares.on_another
     paid.clear()
     assert signin.basic("bob", PASSWORD, by=PERSON).id == bob.id and not paid
 

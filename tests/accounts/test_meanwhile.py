@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import BROWSER, PASSWORD, again
-from webadmin.accounts import hashing, passwords, policies, signin, tokens, users
+from webadmin.accounts import hashing, mass, passwords, policies, signin, tokens, users
 from webadmin.accounts.actors import COMMAND_LINE
-from webadmin.accounts.errors import NotAllowed, WrongCredentials
-from webadmin.accounts.models import Account
+from webadmin.accounts.errors import Invalid, NotAllowed, WrongCredentials
+from webadmin.accounts.models import Account, Role
 from webadmin.store import database
 
 OWNERS, THIEFS = "the owner's next sentence", "the thief's own sentence"
@@ -83,6 +83,30 @@ def test_an_administrator_sets_another_password_whatever_happened_meanwhile(bob,
     with held_up(lambda: users.change_password(bob, THIEFS, by=by_ada)):
         change_password_aside(bob, OWNERS)
     assert signin.authenticate("bob", THIEFS, by=BROWSER).id == bob.id
+
+
+@pytest.mark.parametrize("act", [
+    lambda bob, by: users.change_password(bob, THIEFS, by=by),
+    lambda bob, by: users.update_with_password(bob, {"email": "thief@example.com"}, THIEFS, by=by),
+    lambda bob, by: users.create({"username": "thief", "role": Role.ADMINISTRATOR}, THIEFS, by=by),
+    lambda bob, by: mass.update({"first_name": "Thief"}, THIEFS, by=by)],
+    ids=["password of another", "password and e-mail", "another administrator", "everybody"])
+@pytest.mark.parametrize("end", [lambda ada: users.update(ada, {"role": Role.USER}, by=COMMAND_LINE), lambda ada: users.disable(ada, by=COMMAND_LINE)],
+                         ids=["demoted", "disabled"])
+def test_who_is_no_administrator_any_more_changes_nobody(ada, bob, by_ada, person, act, end):
+    person("grace", role=Role.ADMINISTRATOR)
+    with held_up(lambda: act(bob, by_ada)) as came:
+        end(ada)
+    assert isinstance(came[0], NotAllowed)
+    assert again(bob).password_hash == bob.password_hash and again(bob).email == "bob@example.com" and users.named("thief") is None
+    assert Account.select().where(Account.first_name == "Thief").count() == 0
+
+
+def test_a_name_for_the_only_account_is_given_to_nobody_where_another_came_meanwhile(ada, by_ada):
+    with held_up(lambda: mass.update({"username": "solo"}, OWNERS, by=by_ada)) as came, database.transaction():
+        passwords_hash = ada.password_hash
+        Account.insert(object_id="0" * 24, username="eve", username_key="eve", display_name="Eve", display_key="eve", created_at=1, updated_at=1).execute()
+    assert isinstance(came[0], Invalid) and again(ada).username == "ada" and again(ada).password_hash == passwords_hash
 
 
 def test_a_restored_account_starts_without_its_old_api_token(bob):

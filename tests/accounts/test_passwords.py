@@ -157,7 +157,7 @@ def test_an_unknown_name_and_a_cheap_hash_cost_what_a_hash_of_ours_costs(monkeyp
 
 def test_nine_hashings_wait_and_the_tenth_is_refused():
     gate, begun = threading.Event(), threading.Event()
-    threads = [threading.Thread(target=lambda: hashing.in_turn(lambda: (begun.set(), gate.wait(10)))) for _ in range(hashing.WAITING + 1)]
+    threads = [threading.Thread(target=lambda: hashing.in_turn(lambda: (begun.set(), gate.wait(10)))) for _ in range(hashing.shares.hashing)]
     try:
         for thread in threads:
             thread.start()
@@ -173,6 +173,16 @@ def test_nine_hashings_wait_and_the_tenth_is_refused():
         for thread in threads:
             thread.join()
     assert hashing.in_turn(lambda: 7) == 7
+
+
+def test_passwords_leave_threads_to_the_pages():
+    """However few there are; where there is but one thread, there is nothing to leave."""
+    for threads in range(2, 129):
+        shares = hashing.shares_of(threads)
+        assert 1 <= shares.of_one_source <= shares.hashing and shares.hashing + shares.on_another < threads, threads
+        assert shares.hashing <= 9, "nobody waits longer than nine checks take"
+    assert hashing.shares_of(16) == hashing.shares_of(128) == hashing.Shares(9, 6, 4)
+    assert hashing.shares_of(1) == hashing.Shares(1, 1, 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "PRIO_PROCESS"), reason="only Linux gives one thread a priority")

@@ -183,6 +183,17 @@ def test_a_deletion_is_undone_by_a_restore_with_all_else_as_it_was(bob, by_ada):
     assert back.state == "disabled" and back.deleted_at is None and again(bob).deleted_by_change is None
 
 
+@pytest.mark.parametrize("act", [users.disable, users.enable, users.ask_for_new_password])
+def test_a_deleted_account_is_restored_before_it_is_changed(bob, by_ada, act):
+    if act is users.enable:
+        users.disable(bob, by=by_ada)
+    users.delete(bob, by=by_ada)
+    before = again(bob).__data__
+    with pytest.raises(Invalid):
+        act(bob, by=by_ada)
+    assert again(bob).__data__ == before
+
+
 def test_only_a_deleted_account_can_be_purged(bob, by_ada):
     with pytest.raises(Invalid):
         users.purge(bob, by=by_ada)

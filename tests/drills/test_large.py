@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.drills.console import times
-from webadmin.accounts import activity, changes, directory, signin, tokens, users, views, walks
+from webadmin.accounts import activity, changes, directory, tokens, users, views, walks
 from webadmin.accounts.directory import Place, View
 from webadmin.accounts.models import Account, Detail, LogHead
 from webadmin.store import database
@@ -113,7 +113,7 @@ def test_a_look_up_reads_what_it_gives(large: Any) -> None:
     account = Account.select().where(Account.shelf == 0).get()
     acts: dict[str, Callable[[], object]] = {
         "username": lambda: users.named(account.username), "e-mail": lambda: users.named(account.email), "number": lambda: users.find(account.id),
-        "token": lambda: signin.may_sign_in(account) and tokens.BY_API_TOKEN.first("x"), "administrator": users.administrator_exists}
+        "token": lambda: account.may_sign_in and tokens.BY_API_TOKEN.first("x"), "administrator": users.administrator_exists}
     for name, act in acts.items():
         assert read(large.engine, act) <= 5, name
 

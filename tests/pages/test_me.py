@@ -4,7 +4,8 @@ import pytest
 
 from tests.conftest import PASSWORD, again
 from tests.visitor import Visitor
-from webadmin.accounts import passwords
+from webadmin.accounts import passwords, sessions, users
+from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Session
 
 NEW = "a quite new password"
@@ -38,6 +39,24 @@ def test_what_was_typed_stays_when_it_is_refused(home, bob):
     assert page.value("display_name") == "Bobby" and page.value("email") == "nowhere" and "This is not an e-mail address" in page.text
     page = home.fill("/me", 422, email="ada@example.com")
     assert "Another account has this e-mail address." in page.text and again(bob).email == "bob@example.com"
+
+
+def test_a_stale_profile_shows_both_values_and_saves_on_top_when_sent_again(home, bob):
+    home.get("/me")
+    users.update(bob, {"display_name": "Robert Li"}, by=COMMAND_LINE)
+    page = home.send("/me", 409, first_name="Bobby")
+    assert "Robert Li" in page.text and "Bobby" in page.text and page.value("first_name") == "Bobby"
+    assert again(bob).display_name == "Robert Li" and again(bob).first_name == ""
+    home.send("/me")
+    assert again(bob).first_name == "Bobby" and again(bob).display_name == "Bob Li"
+
+
+def test_a_stale_profile_that_says_the_same_tells_that_something_else_was_changed(home, bob):
+    home.get("/me")
+    users.ask_for_new_password(bob, by=COMMAND_LINE)
+    users.change_password(bob, NEW, by=COMMAND_LINE, keep=sessions.Kept(session=Session.get().id))
+    assert "they changed something else" in home.send("/me", 409).text
+    home.send("/me")
 
 
 def test_an_email_change_asks_who_it_is_after_a_quarter_of_an_hour_and_keeps_the_form(home, bob, clock):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import BROWSER
 from tests.visitor import Visitor
-from webadmin import backups, keeper, status
+from webadmin import keeper, status
 from webadmin.accounts import policies, registration, sessions, verification
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Change
@@ -105,6 +105,11 @@ def test_a_stale_form_shows_both_values_and_saves_on_top_when_sent_again(desk):
     assert (policies.now().idle_minutes, policies.now().log_days) == (30, 0)
 
 
+def test_a_form_that_changes_nothing_says_so(desk):
+    desk.fill("/settings")
+    assert "Nothing was different" in desk.follow().text and policies.stored() == {}
+
+
 @pytest.mark.parametrize("version", ["", "x", "-1", "9" * 19, "²"])
 def test_a_form_without_its_version_is_a_stale_one(desk, version):
     desk.fill("/settings", 409, idle_minutes="30", version=version)
@@ -134,7 +139,7 @@ def test_backups_are_listed_with_when_the_next_is_due(desk, settings):
     desk.fill("/settings", backup_hours="6")
     keeper.run_due(settings)
     page = desk.get("/settings")
-    [file] = backups.kept(settings.data / "backups")
+    [file] = (settings.data / "backups").glob("*.db")
     assert page.text.count(file.name) == 2 and "1 backup there" in page.text and "in 5 hours" in page.text or "in 6 hours" in page.text
 
 

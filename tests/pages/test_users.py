@@ -9,6 +9,7 @@ from tests.visitor import Visitor
 from webadmin.accounts import users
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Role, Session
+from webadmin.store import database
 
 NEW = {"username": "eve", "password": "a password for eve", "email": "eve@example.com", "display_name": "Eve Ng"}
 
@@ -144,6 +145,15 @@ def test_any_day_of_the_calendar_can_be_the_last(desk, bob, day):
     desk.fill(f"/users/{bob.id}/edit", expires_on=day)
     assert desk.get(f"/users/{bob.id}/edit").value("expires_on") == day
     desk.get(f"/users/{bob.id}")
+
+
+def test_an_account_that_is_over_says_so_in_the_list_and_on_its_page(desk, bob, clock):
+    users.update(bob, {"expires_at": database.now() + 60_000}, by=COMMAND_LINE)
+    assert "This account ended" not in desk.get(f"/users/{bob.id}").text
+    clock(minutes=2)
+    assert "This account ended" in desk.get(f"/users/{bob.id}").text and "Ended" in desk.get("/users?q=bob").text
+    users.update(bob, {"expires_at": None}, by=COMMAND_LINE)
+    assert "This account ended" not in desk.get(f"/users/{bob.id}").text
 
 
 def test_the_last_day_reads_the_same_everywhere(desk, bob):
@@ -309,6 +319,15 @@ def test_a_change_that_matters_asks_who_it_is_after_a_quarter_of_an_hour(desk, b
     saved = again(bob)
     assert saved.first_name == "Robert" and (saved.role, saved.email, saved.password_hash) != (bob.role, bob.email, bob.password_hash)
     desk.fill(f"/users/{bob.id}/edit", first_name="Rob")
+
+
+def test_a_username_that_is_an_address_is_an_email_change_too(desk, person, clock):
+    zoe = person("zoe")
+    clock(minutes=16)
+    assert desk.fill(f"/users/{zoe.id}/edit", 403, username="zoe@example.com").h1 == "Confirm that it is you"
+    assert again(zoe).email is None
+    desk.fill(f"/users/{zoe.id}/edit", username="zoe2")
+    assert again(zoe).username == "zoe2"
 
 
 def test_making_an_administrator_asks_who_it_is_after_a_quarter_of_an_hour(desk, clock):

@@ -9,7 +9,7 @@ from typing import Any
 from peewee import Expression, ModelSelect
 
 from webadmin.accounts import changes, users
-from webadmin.accounts.actors import COMMAND_LINE
+from webadmin.accounts.actors import NOBODYS
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, Change, Detail
 
@@ -184,7 +184,7 @@ def _called(numbers: Iterable[int]) -> dict[int, str]:
 def _actor(row: Change, called: dict[int, str]) -> str:
     if row.actor_id is not None:
         return _name(row.actor_id, called)
-    return "The command line" if row.door == COMMAND_LINE.door else "Someone not signed in"
+    return NOBODYS.get(row.door, "someone not signed in").capitalize()
 
 
 def _name(number: int, called: dict[int, str]) -> str:

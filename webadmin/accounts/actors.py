@@ -44,3 +44,5 @@ class Actor:
 
 
 COMMAND_LINE = Actor(door="command line", name="the command line", system=True)
+CLOCK = Actor(door="clock", name="the clock", system=True)
+NOBODYS = {each.door: each.name for each in (COMMAND_LINE, CLOCK)}      # doors behind which no account stands

@@ -23,7 +23,7 @@ NO_ACCOUNT = 0      # whose details are about no account
 
 
 class Kind(Enum):
-    """Every kind of entry there is: the word in the store and in addresses, its group, its sentence."""
+    """Every kind of entry there is: the word in the store and in addresses, its group, its sentence; what the entry counts."""
 
     CREATED = "created", "change", "Account made"
     UPDATED = "updated", "change", "Account changed"
@@ -49,8 +49,8 @@ class Kind(Enum):
     SESSIONS_ENDED = "sessions-ended", "change", "All sessions ended"
     SETTINGS = "settings", "change", "Settings changed"
     NEW_KEYS = "new-keys", "change", "Went on with other keys; everybody was signed out"
-    LOG_CUT = "log-cut", "change", "Old entries of the log removed"
-    RESTORED_BACKUP = "restored-backup", "change", "Everything put back from a backup; all sessions ended"
+    LOG_CUT = "log-cut", "change", "Old entries of the log removed", "entries"
+    RESTORED_BACKUP = "restored-backup", "change", "Everything put back from a backup; everybody was signed out", "sessions and sign-ins"
     SIGNED_IN = "signed-in", "sign-in", "Signed in"
     SIGNED_OUT = "signed-out", "sign-in", "Signed out"
     WRONG_PASSWORD = "wrong-password", "refused", "Wrong name or password"
@@ -58,10 +58,10 @@ class Kind(Enum):
     WRONG_PASSKEY = "wrong-passkey", "refused", "Passkey refused"
     COPIED_PASSKEY = "copied-passkey", "refused", "Passkey refused: it counts as if there were a copy of it"
     NOT_ADMITTED = "not-admitted", "refused", "Sign-in refused: the account is disabled, deleted or over"
-    TURNED_AWAY = "turned-away", "refused", "Sign-ins turned away unheard: too many attempts"
+    TURNED_AWAY = "turned-away", "refused", "Sign-ins turned away unheard: too many attempts", "attempts"
 
-    def __init__(self, word: str, group: str, sentence: str):
-        self.word, self.group, self.sentence = word, group, sentence
+    def __init__(self, word: str, group: str, sentence: str, counts: str = "accounts"):
+        self.word, self.group, self.sentence, self.counts = word, group, sentence, counts
 
 
 KINDS = {kind.word: kind for kind in Kind}

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from peewee import PeeweeException
 from playhouse.migrations import MigrationError
 
+from webadmin import settings
 from webadmin.accounts import search
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Change, LogHead, Model
@@ -20,7 +21,6 @@ from webadmin.accounts.models.shelves import Shelf
 from webadmin.store import bulk, database, dialect, schema
 
 PAGE = 1_000
-SCHEMES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 GENERATED = (Shelf, EmailSort)
 
 
@@ -33,8 +33,10 @@ def copy(source_url: str, target_url: str) -> Iterator[tuple[str, int]]:
 
     While it runs nobody else writes to the source. Keys are files beside the store and not part of it.
     """
-    if urlsplit(target_url).scheme not in SCHEMES:
-        raise CopyRefused("The address must start with sqlite:///, postgresql:// or mariadb://.")
+    try:
+        settings.database(target_url)
+    except ValueError as wrong:
+        raise CopyRefused(f"The address {wrong}.") from None
     database.forget_connections()
     database.bind(source_url)
     source = database.proxy.obj

@@ -16,6 +16,7 @@ from peewee import SQL, Field, ModelSelect, fn
 from webadmin.accounts import names, policies, search, walks
 from webadmin.accounts.errors import UnknownView
 from webadmin.accounts.models import Account, LogHead, shelves
+from webadmin.accounts.models.accounts import is_over
 from webadmin.accounts.views import SIZES, SORTS, STATES, Place, View
 from webadmin.store import database
 from webadmin.store.prepared import Prepared, slot
@@ -23,7 +24,8 @@ from webadmin.store.prepared import Prepared, slot
 MOST_COUNTED = 10_000
 AT_A_TIME = 1_000
 __all__ = ["SIZES", "SORTS", "STATES", "Page", "Place", "Row", "View", "everyone", "numbered", "open_to", "page", "tally"]
-COLUMNS = (Account.id, Account.shelf, Account.display_name, Account.username, Account.email, Account.last_signed_in_at, Account.created_at)
+COLUMNS = (Account.id, Account.shelf, Account.display_name, Account.username, Account.email, Account.last_signed_in_at, Account.created_at,
+           Account.expires_at)
 
 
 def open_to(account: Account) -> bool:
@@ -41,6 +43,7 @@ class Row(NamedTuple):
     email: str | None
     last_signed_in_at: int
     created_at: int
+    expires_at: int | None
 
     @property
     def state(self) -> str:
@@ -53,6 +56,10 @@ class Row(NamedTuple):
     @property
     def is_administrator(self) -> bool:
         return self.shelf % 2 == 1
+
+    @property
+    def is_over(self) -> bool:
+        return is_over(self.expires_at)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The ways to break a rule: a class, the field it concerns, a sentence for people. Doors map the class to their own words."""
+"""The ways to break a rule: a class, the field it concerns, a sentence for people. Doors map the class to their own words.
+
+What only one module can raise stands there.
+"""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -70,7 +73,7 @@ class Conflict(AccountError):
 
 
 class SignInRefused(AccountError):
-    """Base of the three answers of the gate. `whole_source`: nobody from the same source is heard just now, whatever the name."""
+    """Base of what the gate answers. `whole_source`: nobody from the same source is heard just now, whatever the name."""
 
     whole_source = False
 

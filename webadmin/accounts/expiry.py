@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from peewee import Field
 
 from webadmin.accounts import changes
-from webadmin.accounts.actors import Actor
+from webadmin.accounts.actors import CLOCK
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.models import Change, Detail, Link, LogHead, Login, PendingSignIn, RevokedToken, Session, Throttle
-from webadmin.accounts.throttle import FORGOTTEN_AFTER
+from webadmin.accounts.throttle import FORGOTTEN_AFTER_MS
 from webadmin.store import database, dialect
 from webadmin.store.database import DAY_MS
 
 ROWS = 2_000      # in one transaction
-THROTTLE_KEPT = 30 * DAY_MS      # failures in a row count on after the waiting is forgotten
-CLOCK = Actor(door="clock", name="the clock", system=True)
+THROTTLE_KEPT_MS = 30 * DAY_MS      # failures in a row count on after the waiting is forgotten
 
-assert THROTTLE_KEPT > FORGOTTEN_AFTER
+assert THROTTLE_KEPT_MS > FORGOTTEN_AFTER_MS
 
 
 def remove_old(*, log_days: int) -> Mapping[str, int]:
@@ -29,7 +28,7 @@ def remove_old(*, log_days: int) -> Mapping[str, int]:
         "revoked tokens": _remove(RevokedToken.jti, RevokedToken.expires_at, now - DAY_MS),      # their JWTs may still be in their leeway
         "pending sign-ins": _remove(PendingSignIn.digest, PendingSignIn.expires_at, now),
         "links": _remove(Link.digest, Link.expires_at, now),
-        "throttles": _remove(Throttle.name, Throttle.updated_at, now - THROTTLE_KEPT),
+        "throttles": _remove(Throttle.name, Throttle.updated_at, now - THROTTLE_KEPT_MS),
         "log entries": _cut_log(now - log_days * DAY_MS) if log_days else 0,
     }
     return {name: count for name, count in removed.items() if count}

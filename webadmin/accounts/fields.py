@@ -37,6 +37,13 @@ def put(account: Account, given: Mapping[str, Any]) -> None:
     account.search_text = search.text_of(account)
 
 
+def changes_email(account: Account, given: Mapping[str, Any]) -> bool:
+    """These fields would give the account another e-mail: as such, or as a username that is one."""
+    username = given.get("username") or ""
+    wanted = given.get("email", account.email) or (username if "@" in username else "")
+    return wanted != (account.email or "")
+
+
 def must_be_free(account: Account) -> None:
     """Raises UsernameTaken or EmailTaken where another account has the name, a deleted one included."""
     others = Account.select().where(Account.id != (account.id or 0))

@@ -6,17 +6,41 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from webadmin import counters
 from webadmin.accounts.errors import Busy
 
 NICENESS = 7
-WAITING = 8      # hashings that may wait in one process; beyond, 503
+THREADS = 16     # of a process, as settings has them
 _Result = TypeVar("_Result")
 
-quick = False    # set by passwords.configure
+
+@dataclass(frozen=True)
+class Shares:
+    """How many threads of a process passwords may hold at once: the rest serve."""
+
+    hashing: int           # the one that is checked, and those that wait for it; beyond, 503
+    of_one_source: int     # among them
+    on_another: int        # that wait for another's check of the same password
+
+
+def shares_of(threads: int) -> Shares:
+    """9, 6 and 4 of sixteen threads or more; of fewer the same part, though one may always be checked."""
+    some = min(threads, THREADS)
+    return Shares(max(1, some * 9 // THREADS), max(1, some * 6 // THREADS), some // 4)
+
+
+quick, shares = False, shares_of(THREADS)    # set by configure
+
+
+def configure(*, is_quick: bool, threads: int) -> None:
+    """`is_quick`: a check takes no time, as in tests. `threads` of each process. Before the first hashing of a process."""
+    global quick, shares, _turn
+    quick, shares = is_quick, shares_of(threads)
+    _turn = Turn()
 
 
 def _step_back() -> None:
@@ -35,7 +59,7 @@ class Turn:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.places = threading.BoundedSemaphore(WAITING + 1)
+        self.places = threading.BoundedSemaphore(shares.hashing)
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_step_back)
         self.lock = threading.Lock()
         self.waiting: dict[str, deque[tuple[Callable[[], Any], Future[Any]]]] = {}      # by source, the next one first
@@ -63,8 +87,6 @@ class Turn:
 class Places:
     """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
 
-    MOST = 6      # of the nine that in_turn has
-
     def __init__(self) -> None:
         self.under_way: Counter[str] = Counter()
         self.lock = threading.Lock()
@@ -72,7 +94,7 @@ class Places:
     @contextmanager
     def taken(self, source: str) -> Iterator[None]:
         with self.lock:
-            if self.under_way[source] >= self.MOST:
+            if self.under_way[source] >= shares.of_one_source:
                 raise Busy(whole_source=True)
             self.under_way[source] += 1
         try:
@@ -83,7 +105,12 @@ class Places:
                 self.under_way += Counter()      # keeps those that are left
 
 
-_turn = Turn()
+_turn, _places = Turn(), Places()
+
+
+def place_of(source: str) -> AbstractContextManager[None]:
+    """Around an attempt of a stranger. Raises Busy where this process has as many of this source under way as one may have."""
+    return _places.taken(source)
 
 
 def must_have_room() -> None:

@@ -27,7 +27,7 @@ def load(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     read(folder)
     for name in NAMES:
-        _made(folder / name)
+        _make(folder / name)
     read(folder)
 
 
@@ -93,8 +93,8 @@ def digest(purpose: str, text: str) -> str:
     return hmac.new(_keys["tokens"], f"{purpose}\0{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
-def _made(path: Path) -> Path:
-    """Two first starts at once make one key: each writes its own file whole, one of them gets the name."""
+def _make(path: Path) -> None:
+    """Where it is missing. Two first starts at once make one key: each writes its own file whole, one of them gets the name."""
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -105,7 +105,6 @@ def _made(path: Path) -> Path:
             os.link(draft, path)
         draft.unlink()
         sync(path.parent)
-    return path
 
 
 def sync(folder: Path) -> None:

@@ -37,13 +37,15 @@ def update(given: dict[str, str], password: str | None = None, *, by: Actor, kee
         raise Invalid("Nothing to change was given.")
     columns: dict[str, str] = {name: names.seen(given[name], name) for name in ("first_name", "last_name") if name in given}
     unique = {name: RULES[name](value, name) for name, value in given.items() if name in RULES}
-    if unique and _everyone().count() > 1:
-        raise Invalid("A username or an e-mail address can belong to one account only.", field=next(iter(unique)))
+    _must_be_nobody_elses(unique)
     secret = _secret(password, unique, by) if password is not None else None
     plan = Plan(_everyone().count(), (*given, *(("password",) if secret else ())))
     if dry_run:
         return plan
-    with database.transaction():
+    with database.transaction():      # a password took long to hash: is everything as it was?
+        rows.hold_administrators()
+        rows.must_still_act(by)
+        _must_be_nobody_elses(unique)
         if unique:
             users.update(Account.get(Account.shelf.in_(shelves.PRESENT)), unique, by=by)
         if columns or secret:
@@ -75,6 +77,11 @@ def delete_others(*, by: Actor, dry_run: bool = False) -> Plan:
     return plan
 
 
+def _must_be_nobody_elses(unique: dict[str, str]) -> None:
+    if unique and _everyone().count() > 1:
+        raise Invalid("A username or an e-mail address can belong to one account only.", field=next(iter(unique)))
+
+
 def _must_remain(by: Actor) -> None:
     """The caller is the administrator who will be left: still one, and for good."""
     caller = users.find(by.account_id or 0)
@@ -91,7 +98,8 @@ def _everyone() -> ModelSelect:
 def _secret(password: str, unique: dict[str, str], by: Actor) -> tuple[str, str]:
     if passwords.is_bcrypt(password):
         return password, passwords.FOREIGN
-    return passwords.hash_new(passwords.accept(password, username=unique.get("username", by.name), email=unique.get("email", "")))
+    return passwords.hash_new(passwords.accept(password, username=unique.get("username", by.name), email=unique.get("email", "")),
+                              source=by.source)
 
 
 def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Actor, keep: Kept) -> None:

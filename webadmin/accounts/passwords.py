@@ -29,11 +29,11 @@ COMMON = 5_000
 cost = USUAL_COST
 
 
-def configure(*, bcrypt_cost: int) -> None:
-    """Set by the start: the cost, lower only in tests."""
+def configure(*, bcrypt_cost: int, threads: int = hashing.THREADS) -> None:
+    """Set by the start: the cost, lower only in tests, and how many threads a process has."""
     global cost
     cost = bcrypt_cost
-    hashing.quick = bcrypt_cost < USUAL_COST
+    hashing.configure(is_quick=bcrypt_cost < USUAL_COST, threads=threads)
 
 
 def accept(password: str, *, username: str = "", email: str = "", field: str = "password") -> str:
@@ -60,10 +60,13 @@ def normal(password: str) -> str | None:
     return None if any("\ud800" <= letter <= "\udfff" for letter in text) else text
 
 
-def hash_new(password: str) -> tuple[str, str]:
-    """Hash and scheme of an accepted password. Waits for the hashing thread; raises Busy. Never inside a transaction."""
+def hash_new(password: str, *, source: str = "") -> tuple[str, str]:
+    """Hash and scheme of an accepted password, in turn with other sources'. Waits for the hashing thread; raises Busy.
+
+    Never inside a transaction.
+    """
     material, scheme = _material(password)
-    return hashing.in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode()), scheme
+    return hashing.in_turn(lambda: bcrypt.hashpw(material, bcrypt.gensalt(cost)).decode(), source=source), scheme
 
 
 def is_bcrypt(text: str) -> bool:

@@ -13,6 +13,7 @@ import secrets
 import struct
 import time
 
+from webadmin.accounts import changes
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.models import Account, Session
@@ -62,6 +63,15 @@ def note(kind: Kind, *, by: Actor, account: Account | None, accounts: int = 1) -
     """What the log of changes cannot take stands in the server's own log."""
     log.warning("while the database is read-only: %s, account %s, %d times, by %s, from %s, request %s",
                 kind.word, account.id if account else "-", accounts, by.door, by.source, by.request_id)
+
+
+def record(kind: Kind, *, by: Actor, account: Account | None = None, accounts: int = 1) -> None:
+    """An entry of the log of changes, or of the server's own where that cannot be written."""
+    try:
+        with database.transaction():
+            changes.record(kind, by=by, account=account, accounts=accounts)
+    except database.ReadOnly:
+        note(kind, by=by, account=account, accounts=accounts)
 
 
 def _now() -> int:

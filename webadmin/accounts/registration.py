@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from webadmin.accounts import policies, tallies, users
+from webadmin.accounts import hashing, policies, tallies, users
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import NotAllowed, RegistrationClosed, Taken, TooManyAttempts
 from webadmin.accounts.models import Account, Role, Throttle
@@ -21,7 +21,7 @@ def register(given: Mapping[str, Any], password: str, *, by: Actor) -> Account:
     """Make an account for a stranger, or for an administrator any account. Raises as users.create does.
 
     A stranger's is an ordinary one; RegistrationClosed where they may not, NotAllowed where they ask for another role,
-    TooManyAttempts above so many accounts and "exists" answers an hour from one source.
+    TooManyAttempts above so many accounts and "exists" answers an hour from one source, Busy where it makes too many at once.
     """
     if by.is_administrator:
         return users.create(given, password, by=by)
@@ -29,7 +29,7 @@ def register(given: Mapping[str, Any], password: str, *, by: Actor) -> Account:
         raise RegistrationClosed
     if given.get("role", Role.USER) != Role.USER:
         raise NotAllowed("Only administrators may register administrators.")
-    with asking(by):
+    with asking(by), hashing.place_of(by.source):
         account = users.create(given, password, by=Actor(by.door, by.source, by.request_id, by.account_id, by.name, system=True))
     count(by.source)
     return account

@@ -23,7 +23,7 @@ LAST_CHANGE = Prepared(lambda: Change.select(Change.seal).where(Change.group == 
 
 
 def text_of(account: Account) -> str:
-    """What is searched: names and e-mail, folded, a line each so that no term spans two of them; LINES of them, some empty."""
+    """What is searched: names and e-mail, folded, a line each, some empty, so that no term spans two of them."""
     parts = (account.username, account.email or "", account.display_name, account.first_name, account.last_name)
     return "\n".join(names.fold(part) for part in parts)
 
@@ -75,7 +75,7 @@ def tidy() -> None:
 
 
 def rebuild() -> None:
-    """Make the index anew from all accounts: for a store that was copied."""
+    """Make the index anew from all accounts, where that takes less than to change it row by row."""
     if database.engine() == "sqlite":
         database.proxy.obj.execute_sql("INSERT INTO account_search(account_search) VALUES ('rebuild')")
 

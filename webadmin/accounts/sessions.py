@@ -18,7 +18,7 @@ from webadmin.store.database import DAY_MS, HOUR_MS, MINUTE_MS
 from webadmin.store.prepared import Prepared, slot
 
 CONFIRMED_MINUTES = 15
-TOUCH_EVERY = MINUTE_MS        # a session's last use is kept to the minute: no write at every request
+TOUCH_EVERY_MS = MINUTE_MS        # a session's last use is kept to the minute: no write at every request
 
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"), ("curl", "curl"))
 SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"),
@@ -56,7 +56,7 @@ def resume(key: str) -> tuple[Session, Account] | None:
     if found is None or not _in_force(found, found.account):
         return None
     now = database.now()
-    if not read_only.is_one(found) and now - found.seen_at > TOUCH_EVERY:
+    if not read_only.is_one(found) and now - found.seen_at > TOUCH_EVERY_MS:
         with suppress(*database.Unavailable), database.transaction():      # full or read-only: those who are signed in may go on reading
             Session.update(seen_at=now).where(Session.id == found.id).execute()
     return found, found.account
@@ -73,7 +73,7 @@ def _in_force(session: Session, account: Account) -> bool:
     rules, now = policies.lately(), database.now()
     alive = now < min(session.expires_at, session.created_at + _lasts(rules, session.remember))      # a shorter time counts for all
     alive = alive and (session.remember or now - session.seen_at < rules.idle_minutes * MINUTE_MS)
-    return alive and session.epoch == account.epoch and account.is_active and (account.expires_at is None or now < account.expires_at)
+    return alive and session.epoch == account.epoch and account.may_sign_in
 
 
 def _lasts(rules: Policies, remember: bool) -> int:

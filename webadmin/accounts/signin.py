@@ -5,12 +5,11 @@ after the same time. Failures are counted before the password is looked at, so t
 """
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NoReturn
 
-from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, users, verified
+from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, turned_away, users, verified
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, TooManyCodes, WrongCode, WrongCredentials
@@ -19,11 +18,6 @@ from webadmin.accounts.second_factors import factors, totp
 from webadmin.accounts.second_factors.factors import Held
 from webadmin.accounts.throttle import Attempt
 from webadmin.store import database
-from webadmin.store.database import MINUTE_MS
-
-_turned_away = {"count": 0, "written_at": 0}
-_turned_away_lock = threading.Lock()
-
 
 Second = Callable[[Account], bool]      # proves the second factor of an account that it gets, held, in a transaction
 
@@ -72,7 +66,7 @@ def _basic_anew(name: str, password: str, by: Actor) -> Account:
     known = users.named(name)
     account = _at_once(known, name, password, lambda _: False, lambda: _owes(known, factors.of(known)), by)
     fresh = users.find(account.id)       # the sign-in may have hashed the password anew
-    if fresh.epoch != account.epoch or not may_sign_in(fresh):      # what was proved is over already
+    if fresh.epoch != account.epoch or not fresh.may_sign_in:      # what was proved is over already
         raise WrongCredentials
     _verified.add(verified.proof(fresh, name, password))
     return fresh
@@ -85,7 +79,7 @@ def _remembered(name: str, password: str) -> Account | None:
 
 def _opens_alone(account: Account) -> bool:
     """With its password and nothing else."""
-    return may_sign_in(account) and not factors.asked_of(account)
+    return account.may_sign_in and not factors.asked_of(account)
 
 
 def _owes(known: Account | None, held: Held) -> bool:
@@ -116,7 +110,7 @@ def _proved(known: Account | None, name: str, password: str, by: Actor, device: 
     costs what a wrong password does."""
     attempt = None
     try:
-        with _places.taken(by.source):
+        with hashing.place_of(by.source):
             hashing.must_have_room()
             attempt = throttle.take(known, name, by.source, device)
             lost = hopeless()
@@ -124,11 +118,11 @@ def _proved(known: Account | None, name: str, password: str, by: Actor, device: 
     except (TooManyAttempts, Busy):
         if attempt:
             throttle.give_back(attempt)
-        turn_away(by)
+        turned_away.add(by)
         raise
     if known is None or not right or _is_locked(attempt, known):
         _refuse(WrongCredentials, Kind.WRONG_PASSWORD, known, by)
-    if not may_sign_in(known):
+    if not known.may_sign_in:
         _refuse(WrongCredentials, Kind.NOT_ADMITTED, known, by)
     if lost:
         _refuse(WrongCode, Kind.NO_SECOND_FACTOR, known, by)
@@ -140,7 +134,7 @@ def count(account: Account, *, by: Actor, device: str = "") -> Attempt:
     try:
         attempt = throttle.take(account, account.username, by.source, device)
     except TooManyAttempts as wait:
-        turn_away(by)
+        turned_away.add(by)
         raise TooManyCodes(wait.retry_after) from None
     if _is_locked(attempt, account):
         _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
@@ -164,7 +158,7 @@ def admit(account: Account, attempt: Attempt, second: Second | None, *, by: Acto
     _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
 
 
-_places, _verified = hashing.Places(), verified.Memory()
+_verified = verified.Memory()
 
 
 def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> None:
@@ -195,13 +189,9 @@ def welcome(account: Account, *, by: Actor, proof: Mapping[str, str] | None = No
         changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account, after=proof)
 
 
-def may_sign_in(account: Account) -> bool:
-    return account.is_active and (account.expires_at is None or database.now() < account.expires_at)
-
-
 def _refuse(answer: type[SignInRefused], kind: Kind, account: Account | None, by: Actor) -> NoReturn:
     """Write it down, without the typed name: people type passwords there. Raises `answer`."""
-    _note(kind, by, account)
+    read_only.record(kind, by=by, account=account)
     raise answer
 
 
@@ -218,24 +208,5 @@ def _is_locked(attempt: Attempt, account: Account) -> bool:
     return attempt.locked and not _is_last_administrator(account)
 
 
-def _note(kind: Kind, by: Actor, account: Account | None, accounts: int = 1) -> None:
-    try:
-        with database.transaction():
-            changes.record(kind, by=by, account=account, accounts=accounts)
-    except database.ReadOnly:
-        read_only.note(kind, by=by, account=account, accounts=accounts)
-
-
 def _is_last_administrator(account: Account) -> bool:
     return account.is_administrator and not rows.another_administrator(account)
-
-
-def turn_away(by: Actor) -> None:
-    """Attempts that were not heard are written down as one entry a minute, however many there are."""
-    with _turned_away_lock:
-        _turned_away["count"] += 1
-        now = database.now()
-        if abs(now - _turned_away["written_at"]) < MINUTE_MS:
-            return
-        count, _turned_away["count"], _turned_away["written_at"] = _turned_away["count"], 0, now
-    _note(Kind.TURNED_AWAY, Actor(by.door, by.source, by.request_id), None, count)

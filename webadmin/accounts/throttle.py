@@ -17,8 +17,8 @@ from webadmin.store.database import MINUTE_MS
 from webadmin.store.prepared import Prepared, slot
 
 FREE_FAILURES = 10
-LONGEST_WAIT = 15 * MINUTE_MS
-FORGOTTEN_AFTER = 12 * 60 * MINUTE_MS
+LONGEST_WAIT_MS = 15 * MINUTE_MS
+FORGOTTEN_AFTER_MS = 12 * 60 * MINUTE_MS
 LOCKED_AFTER = 100                # failures in a row: the password is of no use until it is set anew
 SOURCE_FAILURES = 60              # a minute
 
@@ -155,18 +155,18 @@ def _count_source(row: Throttle) -> None:
 
 def _subject_may(row: Throttle) -> None:
     wait = row.until - database.now()
-    if 0 < wait <= LONGEST_WAIT:       # a clock that jumped must not lock anybody out for days
+    if 0 < wait <= LONGEST_WAIT_MS:       # a clock that jumped must not lock anybody out for days
         raise TooManyAttempts(max(1, -(-wait // 1000)))
 
 
 def _count_subject(row: Throttle) -> bool:
     _subject_may(row)
     now = database.now()
-    if abs(now - row.updated_at) > FORGOTTEN_AFTER:
+    if abs(now - row.updated_at) > FORGOTTEN_AFTER_MS:
         row.failures = 0
     row.failures += 1
     row.in_a_row += 1
     if row.failures >= FREE_FAILURES:
-        row.until = now + min(MINUTE_MS << min(row.failures - FREE_FAILURES, 10), LONGEST_WAIT)
+        row.until = now + min(MINUTE_MS << min(row.failures - FREE_FAILURES, 10), LONGEST_WAIT_MS)
     row.updated_at = now
     return row.in_a_row > LOCKED_AFTER

@@ -52,15 +52,15 @@ def _masks(rules: Policies) -> str:
 
 
 def _idle(rules: Policies) -> str:
-    return _oldest(_in_force(rules) & ~Session.remember, Session.seen_at, "unused for", "longest")
+    return _oldest(_in_force(rules) & ~Session.remember, Session.seen_at, "unused for")
 
 
 def _hours(rules: Policies) -> str:
-    return _oldest(_in_force(rules) & ~Session.remember, Session.created_at, "signed in for", "longest")
+    return _oldest(_in_force(rules) & ~Session.remember, Session.created_at, "signed in for")
 
 
 def _days(rules: Policies) -> str:
-    return _oldest(_in_force(rules) & Session.remember, Session.created_at, "signed in for", "longest")
+    return _oldest(_in_force(rules) & Session.remember, Session.created_at, "signed in for")
 
 
 def _factor(rules: Policies) -> str:
@@ -94,10 +94,10 @@ def _in_force(rules: Policies) -> Expression:
     return (Session.expires_at > now) & (short | long)
 
 
-def _oldest(wanted: Expression, time: Field, what: str, most: str) -> str:
+def _oldest(wanted: Expression, time: Field, what: str) -> str:
     count, first = Session.select(fn.COUNT(Session.id), fn.MIN(time)).where(wanted).tuples().get()
     kind = _many(count, "such session")
-    return f"{kind}, the {most} {what} {_age(first)}." if count else f"{kind}."
+    return f"{kind}, the longest {what} {_age(first)}." if count else f"{kind}."
 
 
 def _registered(within: int):

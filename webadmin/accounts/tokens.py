@@ -13,17 +13,17 @@ from typing import Any
 
 from peewee import fn
 
-from webadmin.accounts import changes, keys, passwords, signin, users
+from webadmin.accounts import changes, keys, passwords, users
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.models import Account, Login, RevokedToken
 from webadmin.accounts.second_factors import factors
 from webadmin.store import database
+from webadmin.store.database import DAY_SECONDS
 from webadmin.store.prepared import Prepared, slot
 
-MINUTE_SECONDS = 60
-HOUR_SECONDS, DAY_SECONDS = 60 * MINUTE_SECONDS, 24 * 60 * MINUTE_SECONDS
+MINUTE_SECONDS, HOUR_SECONDS = 60, 60 * 60
 V1, CHIRPY, COOKIE, MASS = "v1", "chirpy", "cookie", "mass"
 ACCESS, REFRESH = "access", "refresh"
 ACCESS_SECONDS = {V1: 30 * MINUTE_SECONDS, CHIRPY: HOUR_SECONDS, COOKIE: DAY_SECONDS, MASS: HOUR_SECONDS}
@@ -124,7 +124,7 @@ def read_refresh(token: str, audience: str) -> Bearer:
 def read_api_token(token: str) -> Bearer:
     """Who an API token stands for: one indexed read. Raises TokenRefused."""
     account = BY_API_TOKEN.first(keys.digest("api token", token)) if token else None
-    if account is None or not signin.may_sign_in(account) or factors.asked_of(account):
+    if account is None or not account.may_sign_in or factors.asked_of(account):
         raise TokenRefused
     return Bearer(account)
 
@@ -159,7 +159,7 @@ def renew_api_token(account: Account, *, by: Actor) -> str:
 
 def _in_force(login: Login, account: Account) -> bool:
     alive = database.now() < login.expires_at and login.epoch == account.epoch
-    return alive and signin.may_sign_in(account) and not factors.asked_of(account)
+    return alive and account.may_sign_in and not factors.asked_of(account)
 
 
 def _claims(token: str) -> dict[str, Any]:

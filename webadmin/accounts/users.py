@@ -45,17 +45,18 @@ def create(given: Mapping[str, Any], password: str, *, by: Actor, reason: str = 
     """
     by.must_be_administrator()
     reason = names.reason(reason)
-    account = _drafted(given, password)
+    account = _drafted(given, password, by)
     if api_token:
         account.token_hash, account.token_digest = _unless_taken(api_token, account)
     with database.transaction():
+        rows.must_still_act(by)
         _insert(account, by, reason)
     return account
 
 
 def create_first_administrator(username: str, email: str, password: str, *, by: Actor, token: str | None) -> Account:
     """Make the first administrator, by the set-up link's token or by the settings (None). Raises LinkUsed where there is one."""
-    account = _drafted({"username": username, "email": email, "role": Role.ADMINISTRATOR}, password)
+    account = _drafted({"username": username, "email": email, "role": Role.ADMINISTRATOR}, password, by)
     with database.transaction():
         if token is not None:
             links.use_up(links.SET_UP, token)
@@ -77,8 +78,7 @@ def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: in
     with database.transaction():
         rows.hold_administrators()
         current = rows.current(account, version)
-        if current.deleted_at is not None:
-            raise Invalid("This account is deleted. Restore it first, then it can be changed.")
+        _must_not_be_deleted(current)
         before = changes.snapshot(current)
         fields.put(current, given)
         old, new = changes.difference(before, changes.snapshot(current))
@@ -102,7 +102,7 @@ def update_with_password(account: Account, given: Mapping[str, Any], password: s
     if not password:
         return update(account, given, by=by, version=version, reason=reason)
     by.must_own(account)
-    hashed = _hashed(password, given.get("username", account.username), given.get("email") or account.email or "")
+    hashed = _hashed(password, given.get("username", account.username), given.get("email") or account.email or "", by)
     with database.transaction():
         rows.current(account, by=by)
         changed = update(account, given, by=by, version=version, reason=reason)
@@ -116,7 +116,7 @@ def change_password(account: Account, password: str, *, by: Actor, must_change: 
     Raises WeakPassword, Busy.
     """
     by.must_own(account)
-    hashed = _hashed(password, account.username, account.email or "")
+    hashed = _hashed(password, account.username, account.email or "", by)
     with database.transaction():
         changed = _set_password(account, hashed, by=by, must_change=must_change, keep=keep)
         return set_api_token(changed, api_token, by=by) if api_token else changed
@@ -189,7 +189,12 @@ def purge(account: Account, *, by: Actor) -> None:
     dialect.forget_overwritten()
 
 
-def _drafted(given: Mapping[str, Any], password: str) -> Account:
+def _must_not_be_deleted(account: Account) -> None:
+    if account.deleted_at is not None:
+        raise Invalid("This account is deleted. Restore it first, then it can be changed.")
+
+
+def _drafted(given: Mapping[str, Any], password: str, by: Actor) -> Account:
     """An account that is not saved yet, every rule but uniqueness checked, its password hashed."""
     if unknown := set(given) - fields.ALL:
         raise Invalid(f"Unknown: {', '.join(sorted(unknown))}.")
@@ -197,16 +202,17 @@ def _drafted(given: Mapping[str, Any], password: str) -> Account:
     account = Account(object_id=f"{now // 1000:08x}{secrets.token_hex(8)}", username="", display_name="", created_at=now, updated_at=now)
     fields.put(account, {**given, "username": given.get("username") or given.get("email") or ""})
     fields.must_be_free(account)      # a name that is taken costs no hashing
-    account.password_hash, account.password_scheme = _hashed(password, account.username, account.email or "")
+    account.password_hash, account.password_scheme = _hashed(password, account.username, account.email or "", by)
     return account
 
 
-def _hashed(password: str, username: str, email: str) -> tuple[str, str]:
+def _hashed(password: str, username: str, email: str, by: Actor) -> tuple[str, str]:
     """Hash and scheme of a password that the rules accept. Before the transaction: hashing takes long."""
-    return passwords.hash_new(passwords.accept(password, username=username, email=email))
+    return passwords.hash_new(passwords.accept(password, username=username, email=email), source=by.source)
 
 
 def _set_password(account: Account, hashed: tuple[str, str], *, by: Actor, must_change: bool, keep: Kept) -> Account:
+    rows.must_still_act(by)
     current = rows.current(account, by=by)
     asked = current.must_change_password
     current.password_hash, current.password_scheme = hashed
@@ -239,6 +245,8 @@ def _switch(account: Account, kind: Kind, by: Actor, *, reason: str = "", **want
     with database.transaction():
         rows.hold_administrators()
         current = rows.current(account)
+        if "deleted_at" not in wanted:
+            _must_not_be_deleted(current)
         before = changes.snapshot(current)
         if all(bool(getattr(current, name)) == bool(value) for name, value in wanted.items()):
             return current

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from webadmin.accounts import names
+from webadmin.accounts import hashing, names
 from webadmin.accounts.models import Account
 
 LONGEST_WAIT_SECONDS = 10
@@ -27,7 +27,6 @@ class Memory:
     seconds before that, or all connections of a script would find it gone at the same moment."""
 
     SECONDS, EARLY, MOST = 300, 60, 10_000
-    MOST_WAITING = 4      # threads of a process that wait for another's check: the rest of them serve
 
     def __init__(self) -> None:
         self.until: dict[bytes, float] = {}
@@ -52,13 +51,13 @@ class Memory:
 
     @contextmanager
     def check(self, proof: bytes) -> Iterator[bool]:
-        """Around a check: True for the first who brings it. Whoever brings the same meanwhile waits for the outcome, for at most
-        MOST_WAITING of them, and may find it known then."""
+        """Around a check: True for the first who brings it. Whoever brings the same meanwhile waits for the outcome, where
+        hashing.shares have room for them, and may find it known then."""
         with self.lock:
             under_way = self.checking.get(proof)
             mine = threading.Event()
             self.checking.setdefault(proof, mine)
-            waits = under_way is not None and self.waiting < self.MOST_WAITING
+            waits = under_way is not None and self.waiting < hashing.shares.on_another
             self.waiting += waits
         try:
             if under_way and waits:

@@ -4,6 +4,9 @@ from __future__ import annotations
 from flask import Flask
 
 from webadmin.commands import administrators, moving, upkeep
+from webadmin.commands.opened import saying_why
+
+__all__ = ["init", "saying_why"]
 
 
 def init(app: Flask) -> None:

@@ -7,14 +7,14 @@ from flask import current_app
 from webadmin import start
 from webadmin.accounts import users
 from webadmin.accounts.actors import COMMAND_LINE
-from webadmin.accounts.errors import AccountError, NotFound
+from webadmin.accounts.errors import NotFound
 from webadmin.accounts.models import Role
 from webadmin.accounts.second_factors import factors
 from webadmin.commands import opened
 from webadmin.store import database
 
 
-@click.command("setup-link")
+@click.command("setup-link", cls=opened.Command)
 def setup_link() -> None:
     """Make a new set-up link; the older ones are dead."""
     opened.store()
@@ -24,7 +24,7 @@ def setup_link() -> None:
         click.echo(f"Set-up: {start.set_up_link(current_app.config['SETTINGS'])}")
 
 
-@click.command("create-admin")
+@click.command("create-admin", cls=opened.Command)
 @click.argument("username")
 @click.option("--email", default="", help="The person's e-mail address.")
 @click.password_option(help="Asked for where it is not given.")
@@ -32,14 +32,11 @@ def create_admin(username: str, email: str, password: str) -> None:
     """Make one more administrator."""
     opened.store()
     with database.connection():
-        try:
-            users.create({"username": username, "email": email, "role": Role.ADMINISTRATOR}, password, by=COMMAND_LINE)
-        except AccountError as wrong:
-            raise click.ClickException(wrong.sentence) from None
+        users.create({"username": username, "email": email, "role": Role.ADMINISTRATOR}, password, by=COMMAND_LINE)
     click.echo(f"{username} is an administrator now.")
 
 
-@click.command("reset-factors")
+@click.command("reset-factors", cls=opened.Command)
 @click.argument("name")
 def reset_factors(name: str) -> None:
     """Take every second factor of NAME away (username or e-mail): for an administrator who has lost them all."""
@@ -47,11 +44,8 @@ def reset_factors(name: str) -> None:
     with database.connection():
         account = users.named(name)
         if account is None:
-            raise click.ClickException(NotFound.sentence)
-        try:
-            factors.reset(account, by=COMMAND_LINE)
-        except AccountError as wrong:
-            raise click.ClickException(wrong.sentence) from None
+            raise NotFound
+        factors.reset(account, by=COMMAND_LINE)
     click.echo(f"{account.username} signs in with the password alone now. Every session of that account has ended.")
 
 

@@ -1,4 +1,4 @@
-"""A contract's OpenAPI file as its page shows it: routes with fields, answers, examples and a curl line. Parsed once, at the start."""
+"""A contract's OpenAPI file as its page shows it: routes with fields, answers, examples and a curl line. Parsed at the first view."""
 from __future__ import annotations
 
 import json

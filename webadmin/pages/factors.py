@@ -11,7 +11,7 @@ from webadmin import caller
 from webadmin.accounts.errors import AccountError
 from webadmin.accounts.second_factors import factors, recovery, totp
 from webadmin.accounts.sessions import Kept
-from webadmin.pages import forms, qr, signed_in
+from webadmin.pages import confirming, forms, qr, signed_in
 
 pages = signed_in.door("factors", "/me")
 NONCE = "authenticator"      # where the form cookie keeps what the new app's secret is derived from
@@ -27,7 +27,7 @@ class AppForm(FlaskForm):
 @signed_in.without_second_factor
 def authenticator() -> ResponseReturnValue:
     """The same QR code until it is confirmed, however often the page is loaded. The codes are told in the answer itself, and only there."""
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     nonce = session.setdefault(NONCE, totp.new_nonce())
     form = AppForm()
@@ -39,7 +39,7 @@ def authenticator() -> ResponseReturnValue:
         else:
             session.pop(NONCE)
             signed_in.renew_session()
-            return _added(codes)
+            return forms.added(codes, "the authenticator app")
     secret = totp.secret(g.account, nonce)
     size, path = qr.drawn(totp.address(g.account, nonce, ISSUER))
     return render_template("me/authenticator.html", form=form, size=size, path=path, forced=factors.asked_of(g.account),
@@ -51,7 +51,7 @@ def authenticator() -> ResponseReturnValue:
 def remove_authenticator() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("me/remove.html", factor=factors.APP.lower(), action="/me/authenticator/remove")
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     factors.remove_app(g.account, by=caller.actor(), keep=_this_session())
     forms.say("Removed the authenticator app. Every other session has ended.")
@@ -61,7 +61,7 @@ def remove_authenticator() -> ResponseReturnValue:
 @pages.post("/recovery-codes")
 @signed_in.any_account
 def new_codes() -> ResponseReturnValue:
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     return render_template("me/codes.html", codes=factors.new_codes(g.account, by=caller.actor()), added=False)
 
@@ -76,13 +76,6 @@ def codes_file() -> ResponseReturnValue:
     text = f"Recovery codes for {ISSUER} at {current_app.config['SETTINGS'].address}. Each is good once.\n\n" + "\n".join(codes) + "\n"
     return Response(text, content_type="text/plain; charset=utf-8",
                     headers={"Content-Disposition": 'attachment; filename="webadmin-recovery-codes.txt"'})
-
-
-def _added(codes: list[str]) -> ResponseReturnValue:
-    if codes:
-        return render_template("me/codes.html", codes=codes, added=True)
-    forms.say("Added the authenticator app. Every other session has ended.")
-    return redirect("/me", 303)
 
 
 def _this_session() -> Kept:

@@ -1,10 +1,11 @@
 """Fields that several pages share, and how a broken rule finds its field."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import flash, g, session
+from flask import flash, g, redirect, render_template, session
+from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from markupsafe import Markup
 from wtforms import BooleanField, Field, PasswordField, StringField, ValidationError
@@ -93,10 +94,26 @@ def say(sentence: str, **words: str) -> None:
     flash(Markup(sentence).format(**words), "done")
 
 
+def added(codes: list[str], factor: str) -> ResponseReturnValue:
+    """With the first factor come recovery codes, which nobody sees again."""
+    if codes:
+        return render_template("me/codes.html", codes=codes, added=True)
+    say("Added {factor}. Every other session has ended.", factor=factor)
+    return redirect("/me", 303)
+
+
 def warn(sentence: str) -> None:
     """What the next page tells the person about what was refused."""
     session.pop("_flashes", None)
     flash(sentence, "danger")
+
+
+def differing(form: FlaskForm, theirs: FlaskForm, names: Iterable[str],
+              said: Callable[[str, Any], str] = lambda name, data: str(data or "")) -> list[tuple[str, str, str]]:
+    """Label, what was typed, and what somebody saved meanwhile, of every field that differs. The form's next save goes on top of that."""
+    form.version.raw_data, form.version.data = None, theirs.version.data
+    pairs = [(form[name].label.text, said(name, form[name].data), said(name, theirs[name].data)) for name in names]
+    return [(label, mine, other) for label, mine, other in pairs if mine != other]
 
 
 def is_whole(text: str) -> bool:

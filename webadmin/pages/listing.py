@@ -74,15 +74,15 @@ def _number(count: int | None) -> str:
     return f"{count:,}" if count is not None else f"{directory.MOST_COUNTED:,}+"
 
 
-def _columns(view: directory.View, words: dict[str, Any]) -> tuple[tuple[str, str, bool, str, str | None], ...]:
-    """(key, label, numeric, address that sorts by it, how it is sorted now)."""
+def _columns(view: directory.View, words: dict[str, Any]) -> tuple[tuple[str, str, str, str | None], ...]:
+    """(key, label, address that sorts by it, how it is sorted now)."""
     columns = []
     for key, label in COLUMNS:
         here = view.sort == key
         first = "desc" if key in NEWEST_FIRST else "asc"
         order = ("asc" if view.order == "desc" else "desc") if here else first
         sort = {"sort": None if key == "display_name" else key, "order": "desc" if order == "desc" else None}
-        columns.append((key, label, False, shown.address("/users", words, **sort), f"{view.order}ending" if here else None))
+        columns.append((key, label, shown.address("/users", words, **sort), f"{view.order}ending" if here else None))
     return tuple(columns)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 from flask import g, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import Field, ValidationError
+from wtforms import Field, HiddenField, ValidationError
 
 from webadmin import caller, security
-from webadmin.accounts import activity, sessions, signin, tokens, users
-from webadmin.accounts.errors import AccountError, WrongCredentials
+from webadmin.accounts import activity, fields, sessions, signin, tokens, users
+from webadmin.accounts.errors import AccountError, Conflict, WrongCredentials
 from webadmin.accounts.second_factors import factors, recovery
-from webadmin.pages import forms, shown, signed_in
+from webadmin.pages import confirming, forms, shown, signed_in
 
 pages = signed_in.door("me")
-LATEST = 8
+COMPARED = ("display_name", "first_name", "last_name", "email")
 
 
 class ProfileForm(FlaskForm):
@@ -21,6 +21,7 @@ class ProfileForm(FlaskForm):
     first_name = forms.plain("First name", autocomplete="given-name")
     last_name = forms.plain("Last name", autocomplete="family-name")
     email = forms.email()
+    version = HiddenField()
 
 
 class PasswordForm(FlaskForm):
@@ -43,21 +44,28 @@ def me() -> ResponseReturnValue:
     account = g.account
     form = ProfileForm(obj=account)
     if form.validate_on_submit():
-        if (form.email.data or "") != (account.email or "") and (asked := signed_in.ask_to_confirm()) is not None:
-            return asked
         given = {**{name: form[name].data for name in ("first_name", "last_name", "email")}, **forms.unless_untouched(form.display_name)}
+        if fields.changes_email(account, given) and (asked := confirming.ask()) is not None:
+            return asked
         try:
-            users.update(account, given, by=caller.actor())
+            users.update(account, given, by=caller.actor(), version=forms.version_of(form))
+        except Conflict as conflict:
+            return _home(form, forms.differing(form, ProfileForm(formdata=None, obj=conflict.current), COMPARED)), 409
         except AccountError as wrong:
             forms.blame(form, wrong)
         else:
             forms.say("Saved.")
             return redirect("/me", 303)
-    return render_template("me/me.html", account=account, form=form, sessions=shown.sessions_of(account, current=g.session.id),
-                           history=[shown.line(each) for each in activity.history(account, LATEST)],
+    return _home(form), 422 if form.errors else 200
+
+
+def _home(form: ProfileForm, differs: list[tuple[str, str, str]] | None = None) -> str:
+    account = g.account
+    return render_template("me/me.html", account=account, form=form, differs=differs,
+                           sessions=shown.sessions_of(account, current=g.session.id),
+                           history=[shown.line(each) for each in activity.history(account, shown.LATEST)],
                            factors=factors.of(account), codes_left=recovery.left(account), site=caller.relying_party(),
-                           signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))]
-                           ), 422 if form.errors else 200
+                           signins=[shown.line(each) for each in activity.history(account, shown.LATEST, groups=("sign-in", "refused"))])
 
 
 @pages.route("/password", methods=["GET", "POST"])
@@ -92,7 +100,7 @@ def _changed(password: str) -> ResponseReturnValue:
 @signed_in.any_account
 def new_token() -> ResponseReturnValue:
     """The only time that anybody sees the token, so it is told in the answer itself."""
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     return render_template("me/token.html", token=tokens.renew_api_token(g.account, by=caller.actor()))
 

@@ -17,7 +17,7 @@ from webadmin.accounts.errors import AccountError, SignInOver
 from webadmin.accounts.second_factors import passkeys
 from webadmin.accounts.second_factors.ceremonies import RelyingParty
 from webadmin.accounts.sessions import Kept
-from webadmin.pages import forms, signed_in
+from webadmin.pages import confirming, forms, signed_in
 
 pages = signed_in.door("passkeys")
 NEW = "/me/passkeys/new"
@@ -61,7 +61,7 @@ def ask_for_new() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     """Asks who it is before the browser makes a key. Recovery codes are told in the answer itself, and only there."""
     site = _site()
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     form = NameForm(data={"name": sessions.device(request.user_agent.string)})
     if (answer := request.form.get("passkey")) and form.validate_on_submit():
@@ -71,7 +71,7 @@ def new() -> ResponseReturnValue:
             forms.blame(form, wrong)
         else:
             signed_in.renew_session()
-            return _added(codes)
+            return forms.added(codes, "the passkey")
     return render_template("me/passkey_new.html", form=form), 422 if form.errors else 200
 
 
@@ -96,17 +96,10 @@ def remove(passkey_id: int) -> ResponseReturnValue:
     passkey = passkeys.find(passkey_id, g.account)
     if request.method == "GET":
         return render_template("me/remove.html", factor=f"passkey “{passkey.name}”", ends="It opens nothing any more", action=request.path)
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     passkeys.remove(passkey_id, g.account, by=caller.actor(), keep=Kept(session=g.session.id))
     forms.say("Removed the passkey “{name}”. Every other session has ended.", name=passkey.name)
-    return redirect("/me", 303)
-
-
-def _added(codes: list[str]) -> ResponseReturnValue:
-    if codes:
-        return render_template("me/codes.html", codes=codes, added=True)
-    forms.say("Added the passkey. Every other session has ended.")
     return redirect("/me", 303)
 
 

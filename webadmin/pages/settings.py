@@ -8,14 +8,13 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, SelectChoice, SelectField, StringField, ValidationError
 
-from webadmin import caller, status
+from webadmin import backups, caller, status
 from webadmin.accounts import activity, policies, today
 from webadmin.accounts.errors import AccountError, Invalid
 from webadmin.accounts.policies import POLICIES, Policies
-from webadmin.pages import forms, shown, signed_in
+from webadmin.pages import confirming, forms, shown, signed_in
 
 pages = signed_in.door("settings", "/settings")
-LATEST = 8
 PARTS = (("Who comes in", ("registration", "registrations_an_hour", "directory")),
          ("Signing in", ("idle_minutes", "session_hours", "remember_days", "second_factor", "common_passwords")),
          ("Scripts", ("mask_hashes",)), ("Forgetting", ("log_days",)), ("Backups", ("backup_hours", "backup_days")))
@@ -53,7 +52,7 @@ def index() -> ResponseReturnValue:
     if losses and form.agreed.data != agreed:
         form.agreed.data = agreed
         return _page(form, losses=losses)
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     return _save(form, wanted)
 
@@ -63,7 +62,7 @@ def _form() -> SettingsForm:
     values, version = policies.now(), policies.version(policies.stored())
     form = SettingsForm(data={**{name: policies.text(getattr(values, name)) for name in POLICIES}, "version": str(version)})
     for name in POLICIES:
-        if policies.fixed_by(name) or (name.startswith("backup_") and _backups() is None):
+        if policies.fixed_by(name) or (name.startswith("backup_") and not backups.are_made_here()):
             del form[name]
     return form
 
@@ -75,14 +74,15 @@ def _losses(wanted: dict[str, str]) -> list[str]:
 
 
 def _save(form: SettingsForm, wanted: dict[str, str]) -> ResponseReturnValue:
+    before = policies.now()
     try:
-        policies.change(wanted, by=caller.actor(), seen=forms.version_of(form))
+        after = policies.change(wanted, by=caller.actor(), seen=forms.version_of(form))
     except policies.ChangedMeanwhile:
         return _conflict_page(form), 409
     except AccountError as wrong:
         forms.blame(form, wrong)
         return _page(form), 422
-    forms.say("Saved. It counts from now on.")
+    forms.say("Saved. It counts from now on." if after != before else "Nothing was different, so nothing was changed.")
     return redirect("/settings", 303)
 
 
@@ -97,17 +97,14 @@ def _conflict_page(form: SettingsForm) -> str:
 
 def _page(form: SettingsForm, **more: Any) -> str:
     here = current_app.config["SETTINGS"]
-    return render_template("settings/index.html", form=form, parts=_parts(form), server=status.server(here), backups=_backups(),
-                           history=[shown.line(each) for each in activity.of_settings(LATEST)], **more)
+    found = status.backups_of(here)
+    return render_template("settings/index.html", form=form, parts=_parts(form, found), server=status.server(here), backups=found,
+                           history=[shown.line(each) for each in activity.of_settings(shown.LATEST)], **more)
 
 
-def _backups() -> status.Backups | None:
-    return status.backups_of(current_app.config["SETTINGS"])
-
-
-def _parts(form: SettingsForm) -> list[tuple[str, list[dict[str, Any]]]]:
+def _parts(form: SettingsForm, found: status.Backups | None) -> list[tuple[str, list[dict[str, Any]]]]:
     """Heading and rows; a policy that this engine does not know has none."""
-    values, rows, found = policies.now(), policies.stored(), _backups()
+    values, rows = policies.now(), policies.stored()
     sentences = {**today.sentences(values), **(found.sentences(values) if found else {})}
     return [(heading, [_row(name, form, values, rows.get(name), sentences[name]) for name in names if name in sentences])
             for heading, names in PARTS if any(name in sentences for name in names)]

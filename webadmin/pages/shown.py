@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from webadmin.accounts import activity, policies, sessions
+from webadmin.accounts.actors import NOBODYS
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.policies import POLICIES
 from webadmin.pages import days
@@ -16,8 +17,9 @@ FIELDS = {"username": "Username", "email": "E-mail", "display_name": "Display na
           "is_chirpy_red": "Chirpy Red", "deleted_at": "Deleted", "password": "Password", "api_token": "API token",
           "sessions_ended": "Sessions ended", "session": "Session", "second_factor": "Second factor", "passkey": "Passkey",
           "codes_left": "Recovery codes left", **{name: policy.label for name, policy in POLICIES.items()}}
+LATEST = 8      # entries of a history beside other things
 ROLES = {Role.USER: "User", Role.ADMINISTRATOR: "Administrator"}
-DOORS = {"browser": "the console", "command line": "the command line"}
+DOORS = {"browser": "the console", "": "several doors", **NOBODYS}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Line:
 
 def line(entry: activity.Entry) -> Line:
     change, kind = entry.change, entry.kind
-    many = f"{change.accounts:,} {'attempts' if kind.group == 'refused' else 'accounts'}" if change.accounts > 1 else ""
+    many = f"{change.accounts:,} {kind.counts}" if change.accounts > 1 else ""
     return Line(sentence=kind.sentence, at=change.at, by=entry.actor, through=DOORS.get(change.door, change.door), source=change.source,
                 by_url=_page_of(change.actor_id, entry), reason=change.reason, group=kind.group,
                 ok=kind.group != "refused", whom=[(name, _page_of(number, entry)) for number, name in entry.whom], whom_more=many,
@@ -71,7 +73,7 @@ def value(name: str, raw: Any) -> str | None:
 
 def sessions_of(account: Account, *, current: int) -> list[dict[str, Any]]:
     """The account's sessions as components/people.html shows them; `current` is the number of the one that looks."""
-    return [{"id": each.id, "device": each.device, "source": each.source, "created_at": each.created_at, "seen_at": each.seen_at,
+    return [{"id": each.id, "device": each.device, "source": each.source, "seen_at": each.seen_at,
              "current": each.id == current} for each in sessions.of(account)]
 
 

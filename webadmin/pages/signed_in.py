@@ -9,23 +9,18 @@ from urllib.parse import quote, urlsplit
 
 from flask import Blueprint, Flask, Request, abort, current_app, g, redirect, render_template, request, session
 from flask_login import LoginManager, current_user
-from flask_wtf import FlaskForm
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
-from wtforms import PasswordField
 
 from webadmin import caller, failures, security
-from webadmin.accounts import policies, sessions, signin, throttle
-from webadmin.accounts.errors import SignInRefused
+from webadmin.accounts import policies, sessions, throttle
 from webadmin.accounts.models import Account
-from webadmin.accounts.second_factors import factors, passkeys
-from webadmin.pages import forms
+from webadmin.accounts.second_factors import factors
 from webadmin.store import database
+from webadmin.store.database import DAY_SECONDS
 
 SESSION, DEVICE = "webadmin_session", "webadmin_device"
 SECOND = "second"      # where the form cookie keeps the token of a sign-in that waits for the second factor
-CONFIRMING = ("csrf_token", "confirm_password", "confirm_code", "confirm_passkey")
-DAY_SECONDS = 24 * 3600
 LONGEST_NEXT = 2000      # characters
 DEVICE_SECONDS = 180 * DAY_SECONDS
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -130,47 +125,6 @@ def forget_form() -> None:
 def renew_session() -> None:
     """A new key for the session of this request; the cookie follows with the answer."""
     g.renewed_key = sessions.renew(g.session)
-
-
-def ask_to_confirm() -> str | Response | None:
-    """None where the person has signed in or confirmed lately; else the page that asks, carrying the form along.
-
-    The same address gets the same form again, with `confirm_password`, `confirm_code` or `confirm_passkey` in it.
-    """
-    if sessions.confirmed(g.session):
-        return None
-    trouble, status = None, 403
-    if "confirm_password" in request.form:
-        try:
-            _confirm()
-            renew_session()
-            return None
-        except SignInRefused as refused:
-            trouble, status = refused.sentence, failures.status_of(refused)
-    form = ConfirmForm(formdata=None)
-    if not factors.of(g.account).app:
-        del form.confirm_code
-    kept = [(name, value) for name, value in request.form.items(multi=True) if name not in CONFIRMING]
-    page = render_template("sign_in/confirm.html", fields=kept, action=request.path, form=form, trouble=trouble,
-                           by_passkey=passkeys.good_at(caller.relying_party(), g.account))
-    return current_app.make_response((page, status))
-
-
-def _confirm() -> None:
-    """The password, a code of the app or a passkey, whichever was given. Raises SignInRefused."""
-    code, passkey, site = request.form.get("confirm_code", ""), request.form.get("confirm_passkey", ""), caller.relying_party()
-    actor, device = caller.actor(), security.cookie(DEVICE)
-    if passkey and site:
-        passkeys.confirm(g.account, passkey, site, by=actor, device=device)
-    elif code:
-        signin.confirm_by(lambda held: factors.accept_app(held, code), g.account, by=actor, device=device)
-    else:
-        signin.confirm(g.account, request.form["confirm_password"], by=actor, device=device)
-
-
-class ConfirmForm(FlaskForm):
-    confirm_password = PasswordField("Your password", render_kw={"autocomplete": "current-password", "autofocus": True})
-    confirm_code = forms.app_code("Or a code from your app")
 
 
 def safe_next(target: str) -> str:

@@ -10,15 +10,14 @@ from wtforms import DateField, HiddenField, RadioField, SelectChoice
 from wtforms.validators import Optional
 
 from webadmin import caller
-from webadmin.accounts import activity, directory, sessions, users
+from webadmin.accounts import activity, directory, fields, sessions, users
 from webadmin.accounts.errors import AccountError, Conflict, Invalid, NotFound
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.second_factors import factors, recovery
-from webadmin.pages import days, forms, listing, shown, signed_in
+from webadmin.pages import confirming, days, forms, listing, shown, signed_in
 
 pages = signed_in.door("users", "/users")
 COMPARED = ("username", "email", "display_name", "first_name", "last_name", "role", "expires_on")
-LATEST = 8      # entries of the history and sign-ins on an account's page
 
 
 class UserForm(FlaskForm):
@@ -59,7 +58,7 @@ def index() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     form = NewUserForm()
     if form.validate_on_submit():
-        if form.role.data == Role.ADMINISTRATOR and (asked := signed_in.ask_to_confirm()) is not None:
+        if form.role.data == Role.ADMINISTRATOR and (asked := confirming.ask()) is not None:
             return asked
         given = {**form.given(), "must_change_password": form.must_change.data}
         try:
@@ -75,12 +74,12 @@ def new() -> ResponseReturnValue:
 @pages.get("/<number:account_id>")
 def show(account_id: int) -> ResponseReturnValue:
     account = users.find(account_id)
-    entries = activity.history(account, LATEST + 1)
+    entries = activity.history(account, shown.LATEST + 1)
     return render_template("users/user.html", account=account, sessions=shown.sessions_of(account, current=g.session.id),
                            factors=factors.of(account), codes_left=recovery.left(account),
-                           history=[shown.line(each) for each in entries[:LATEST]],
-                           more_history=f"/activity?account={account.id}" if len(entries) > LATEST else None,
-                           signins=[shown.line(each) for each in activity.history(account, LATEST, groups=("sign-in", "refused"))])
+                           history=[shown.line(each) for each in entries[:shown.LATEST]],
+                           more_history=f"/activity?account={account.id}" if len(entries) > shown.LATEST else None,
+                           signins=[shown.line(each) for each in activity.history(account, shown.LATEST, groups=("sign-in", "refused"))])
 
 
 @pages.route("/<number:account_id>/edit", methods=["GET", "POST"])
@@ -94,7 +93,7 @@ def edit(account_id: int) -> ResponseReturnValue:
         del form.password, form.must_change
     if not form.validate_on_submit():
         return render_template("users/form.html", form=form, account=account, conflict=None), 422 if form.errors else 200
-    if _needs_confirmation(form, account) and (asked := signed_in.ask_to_confirm()) is not None:
+    if _needs_confirmation(form, account) and (asked := confirming.ask()) is not None:
         return asked
     try:
         _save(account, form)
@@ -132,7 +131,7 @@ def reset_factors(account_id: int) -> ResponseReturnValue:
         raise NotFound("This account has no second factor.")
     if request.method == "GET":
         return render_template("users/reset_factors.html", account=account)
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     factors.reset(account, by=caller.actor())
     return _done(account, "Reset the second factors of <b>{name}</b> and ended the sessions.")
@@ -163,7 +162,7 @@ def delete(account_id: int) -> ResponseReturnValue:
 
 @pages.post("/<number:account_id>/restore")
 def restore(account_id: int) -> ResponseReturnValue:
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     account = users.restore(users.find(account_id), by=caller.actor())
     return _done(account, "Restored the account of <b>{name}</b>.")
@@ -176,7 +175,7 @@ def purge(account_id: int) -> ResponseReturnValue:
         raise NotFound("Only a deleted account can be deleted for good.")
     if request.method == "GET":
         return render_template("users/purge.html", account=account)
-    if (asked := signed_in.ask_to_confirm()) is not None:
+    if (asked := confirming.ask()) is not None:
         return asked
     users.purge(account, by=caller.actor())
     forms.say("Deleted the account of <b>{name}</b> for good. Its username and e-mail are free again.", name=account.display_name)
@@ -189,7 +188,7 @@ def _form_data(account: Account) -> dict[str, Any]:
 
 
 def _needs_confirmation(form: EditUserForm, account: Account) -> bool:
-    return form.role.data != account.role or (form.email.data or "") != (account.email or "") or bool(_password_of(form))
+    return form.role.data != account.role or fields.changes_email(account, form.given()) or bool(_password_of(form))
 
 
 def _password_of(form: EditUserForm) -> str:
@@ -205,16 +204,11 @@ def _save(account: Account, form: EditUserForm) -> None:
 
 def _conflict_page(form: EditUserForm, current: Account) -> ResponseReturnValue:
     """Both values of every field that differs; saving again goes on top of the newer version."""
-    theirs = EditUserForm(formdata=None, data=_form_data(current))
-    rows = [(getattr(form, name).label.text, _said(form, name), _said(theirs, name)) for name in COMPARED
-            if _said(form, name) != _said(theirs, name)]
-    form.version.data = form.version.raw_data = None
-    form.version.data = str(current.version)
+    rows = forms.differing(form, EditUserForm(formdata=None, data=_form_data(current)), COMPARED, _said)
     return render_template("users/form.html", form=form, account=current, conflict=rows), 409
 
 
-def _said(form: EditUserForm, name: str) -> str:
-    data = getattr(form, name).data
+def _said(name: str, data: Any) -> str:
     return shown.value(name, data) or "" if name == "role" else str(data or "")
 
 

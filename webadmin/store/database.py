@@ -17,6 +17,7 @@ from webadmin.store.write_queue import WriteQueue
 
 MINUTE_MS = 60_000
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
+DAY_SECONDS = DAY_MS // 1000
 
 LOOK_SECONDS = 1                   # between two questions to a server whether it can be written
 RUNS, LONGEST_PAUSE_SECONDS = 4, 0.05
@@ -25,7 +26,8 @@ Result = TypeVar("Result")
 
 proxy: Any = peewee.DatabaseProxy()
 Unavailable = (InterfaceError, DatabaseError)      # a damaged file raises the base; so IntegrityError, of a well store, is in it
-__all__ = ["IntegrityError", "ReadOnly", "Unavailable", "bind", "connection", "engine", "proxy", "transaction"]
+__all__ = ["IntegrityError", "ReadOnly", "Unavailable", "again", "at_the_end", "bind", "can_write", "connection", "engine",
+           "forget_connections", "is_read_only", "now", "proxy", "snapshot", "sqlite_path", "transaction"]
 
 _queue: WriteQueue | None = None
 _seen: dict[str, float] = {"at": -LOOK_SECONDS, "read_only": False, "failed": False}      # the last look at it, and the last write

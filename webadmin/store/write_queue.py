@@ -10,7 +10,7 @@ from pathlib import Path
 from peewee import OperationalError
 
 BUSY_MS = 10_000
-LONGEST_PAUSE = 0.01      # seconds
+LONGEST_PAUSE_SECONDS = 0.01
 
 
 class WriteQueue:
@@ -41,7 +41,7 @@ class WriteQueue:
                 if time.monotonic() > last_moment:
                     raise
             self.nothing.wait(pause)      # as time.sleep, which fails where the clock is a made-up one
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
     def __exit__(self, *_: object) -> None:
         fcntl.flock(self.file, fcntl.LOCK_UN)

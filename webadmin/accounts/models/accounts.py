@@ -7,6 +7,7 @@ from peewee import SQL, BigIntegerField, BooleanField, CharField, Context, Node,
 
 from webadmin.accounts.models.base import LONGEST_TEXT, Id, Model, text
 from webadmin.accounts.models.shelves import Shelf
+from webadmin.store import database
 
 
 class Role(IntEnum):
@@ -14,6 +15,11 @@ class Role(IntEnum):
 
     USER = 1
     ADMINISTRATOR = 2
+
+
+def is_over(expires_at: int | None) -> bool:
+    """The last day of an account has passed."""
+    return expires_at is not None and database.now() >= expires_at
 
 
 class EmailSort(CharField):
@@ -63,6 +69,14 @@ class Account(Model):
     @property
     def is_active(self) -> bool:
         return self.active and self.deleted_at is None
+
+    @property
+    def is_over(self) -> bool:
+        return is_over(self.expires_at)
+
+    @property
+    def may_sign_in(self) -> bool:
+        return self.is_active and not self.is_over
 
     @property
     def is_administrator(self) -> bool:

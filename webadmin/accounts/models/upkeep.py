@@ -23,7 +23,7 @@ class KeyMark(Model):
 
 
 class Job(Model):
-    """Work that is done by the clock; whichever process takes it first does it."""
+    """Work that is done by the clock, by whichever process takes it first; and when the log was verified last."""
 
     name = CharField(max_length=32, primary_key=True)
     due_at = BigIntegerField(default=0)

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from webadmin.accounts import changes, names, rows, signin, throttle
+from webadmin.accounts import changes, names, rows, signin, throttle, turned_away
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, NotFound, PasskeyRefused, TooManyAttempts, WrongCode
@@ -188,7 +188,7 @@ def _used(claim: _Claim, held: Account) -> Kind | None:
     counted = claim.proof.new_sign_count
     if (counted or stood.sign_count) and counted <= stood.sign_count:      # most count nothing and always say 0
         return Kind.COPIED_PASSKEY
-    if not signin.may_sign_in(held):
+    if not held.may_sign_in:
         return Kind.NOT_ADMITTED
     if not _spent(*claim.mark):
         return Kind.WRONG_PASSKEY
@@ -209,7 +209,7 @@ def _take(account: Account | None, by: Actor, device: str) -> Attempt:
     try:
         return throttle.take_from(by.source, account, device)
     except TooManyAttempts:
-        signin.turn_away(by)
+        turned_away.add(by)
         raise
 
 

@@ -48,7 +48,7 @@ def look(token: str) -> tuple[PendingSignIn, Account]:
     pending = PendingSignIn.get_or_none(PendingSignIn.digest == _digest(token)) if token else None
     account = pending and Account.get_or_none(Account.id == pending.account_id)
     if not (pending and account and database.now() < pending.expires_at and pending.tries < TRIES
-            and pending.epoch == account.epoch and signin.may_sign_in(account)):
+            and pending.epoch == account.epoch and account.may_sign_in):
         raise SignInOver
     return pending, account
 

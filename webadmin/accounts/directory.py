@@ -22,7 +22,7 @@ from webadmin.store import database
 from webadmin.store.prepared import Prepared, slot
 
 MOST_COUNTED = 10_000
-AT_A_TIME = 1_000
+AT_A_TIME = 200
 __all__ = ["SIZES", "SORTS", "STATES", "Page", "Place", "Row", "View", "everyone", "numbered", "open_to", "page", "tally"]
 COLUMNS = (Account.id, Account.shelf, Account.display_name, Account.username, Account.email, Account.last_signed_in_at, Account.created_at,
            Account.expires_at)

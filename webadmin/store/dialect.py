@@ -12,6 +12,9 @@ from peewee import fn
 from webadmin.store.database import engine, proxy
 
 
+READ_THROUGH_KIB = 512
+
+
 class TooMuchWork(Exception):
     """A statement took more steps than it was given."""
 
@@ -95,6 +98,20 @@ def insert_once(row: peewee.Insert, key: peewee.Field) -> None:
         row.on_conflict_ignore().execute()
     else:
         row.on_conflict(conflict_target=[key] if engine() == "postgresql" else None, update={key: key}).execute()
+
+
+@contextmanager
+def reading_through() -> Iterator[None]:
+    """For who reads a whole table on this connection: SQLite keeps little of it in memory, for nobody comes back to it."""
+    if engine() != "sqlite":
+        yield
+        return
+    (usual,) = proxy.obj.execute_sql("PRAGMA cache_size").fetchone()
+    proxy.obj.execute_sql(f"PRAGMA cache_size = -{READ_THROUGH_KIB}")
+    try:
+        yield
+    finally:
+        proxy.obj.execute_sql(f"PRAGMA cache_size = {usual}")
 
 
 def forget_overwritten() -> None:

@@ -20,7 +20,7 @@ from flask import Flask
 
 from tests.visitor import Visitor
 from webadmin import create_app, settings, start
-from webadmin.accounts import changes, directory, keys, models, passwords, policies, signin, turned_away, users
+from webadmin.accounts import changes, directory, keys, models, passwords, policies, signin, sources, turned_away, users
 from webadmin.accounts.actors import COMMAND_LINE, Actor
 from webadmin.accounts.models import Account, Role
 from webadmin.store import database, pools
@@ -234,6 +234,7 @@ def _forget_what_a_process_remembers() -> None:
     directory._tallies.clear()
     turned_away._counted = turned_away._Counted()
     signin._verified.until.clear()
+    sources.forget()
 
 
 def _new_database(engine: str, worker: str) -> str:

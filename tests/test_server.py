@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser
 
 from tests.ports import free_port
+from webadmin.serving import answers, connections
 
 ROOT = Path(__file__).resolve().parent.parent
 HELPER = """
@@ -32,10 +35,15 @@ if os.environ.get("HURRY"):
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         open(f"{os.environ['WEBADMIN_DATA']}/{time.monotonic_ns()}.begun", "x").close()
-    if environ["PATH_INFO"] == "/refused":
+    if environ["PATH_INFO"] == "/twelve":
         app.asked = getattr(app, "asked", 0) + 1
+        if app.asked > 10:
+            start_response("200 OK", [("Content-Length", "4")])
+            return [b"well"]
+    if environ["PATH_INFO"] in ("/refused", "/twelve"):
+        app.asked = getattr(app, "asked", 0) + (environ["PATH_INFO"] == "/refused")
         if environ["QUERY_STRING"] == "source":
-            environ[answers.WHOLE_SOURCE] = answers.FOR_A_WHILE
+            environ[answers.WHOLE_SOURCE] = answers.TOLD_SECONDS
         cookie = [("Set-Cookie", "a=b")] if environ["QUERY_STRING"] == "cookie" else []
         answer = f"refused {app.asked}".encode()
         start_response("429 Too Many Requests", [("Content-Length", str(len(answer))), ("Retry-After", "1"), *cookie])
@@ -338,6 +346,30 @@ def test_a_source_that_is_not_heard_hears_it_again_on_new_connections(start: Cal
     assert told_anew(server, "/", *headers)[0].isdigit(), "pages are answered"
     time.sleep(1.1)
     assert told_anew(server, "/refused?source", *headers)[0] == f"refused {last + 3}"
+
+
+def test_when_its_time_is_over_one_asks_anew_and_the_others_hear_the_old_answer_meanwhile() -> None:
+    request = HTTPRequestParser(Adjustments())
+    request.received(b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+    refusal = answers.Refusal(answers.asked_of(request), True, b"wait", False, {}, time.monotonic() + 60)
+    told = connections._Told()
+    for _ in range(connections.TOLD_OFTEN):
+        told.again(refusal)
+    assert told.answer(request) is refusal
+    told.refusal = refusal._replace(until=time.monotonic() - 0.01)
+    assert told.answer(request) is None
+    again = told.answer(request)
+    assert again and again.answer == b"wait"
+    told.refusal = refusal._replace(until=time.monotonic() - answers.TOLD_SECONDS - 0.01)
+    assert told.answer(request) is None and told.answer(request) is None, "nobody asked for so long that all is forgotten"
+
+
+def test_who_is_heard_at_last_is_heard_from_then_on(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    for _ in range(13):
+        told_anew(server, "/twelve?source")
+    time.sleep(1.05)
+    assert [told_anew(server, "/twelve?source")[0] for _ in range(5)] == ["well"] * 5
 
 
 def test_who_waits_alone_makes_nobody_of_the_same_source_wait(start: Callable[..., Server]) -> None:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from webadmin import caller
 from webadmin.accounts import errors
-from webadmin.serving.answers import FOR_A_WHILE, JUST_NOW, WHOLE_SOURCE
+from webadmin.serving.answers import WHOLE_SOURCE
 from webadmin.store import database
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ def status_of(error: errors.AccountError) -> int:
 
 def come_back(error: errors.AccountError) -> dict[str, str]:
     """The header that says when to try again, where the rule does; where it holds for a whole source, the server is told."""
-    if getattr(error, "whole_source", False):
-        request.environ[WHOLE_SOURCE] = FOR_A_WHILE if isinstance(error, errors.TooManyAttempts) else JUST_NOW
+    if unheard := getattr(error, "unheard_seconds", 0):
+        request.environ[WHOLE_SOURCE] = unheard
     return {"Retry-After": str(error.retry_after)} if hasattr(error, "retry_after") else {}
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import PASSWORD, at_once, kinds
-from webadmin.accounts import activity, hashing, passwords, registration, signin, turned_away, verified
+from webadmin.accounts import activity, hashing, passwords, registration, signin, sources, throttle, turned_away, verified
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Change, Detail, Throttle
@@ -21,34 +21,88 @@ FLOOD, PERSON = Actor(door="browser", source="192.0.2.1"), Actor(door="browser",
 def test_one_source_leaves_places_to_others(bob):
     with ExitStack() as flooding:
         for _ in range(hashing.shares.of_one_source):
-            flooding.enter_context(hashing.place_of(FLOOD.source))
+            flooding.enter_context(sources.attempt(FLOOD.source, hashing.shares.of_one_source))
         with pytest.raises(Busy):
             signin.authenticate("bob", PASSWORD, by=FLOOD)
         assert signin.authenticate("bob", PASSWORD, by=PERSON).id == bob.id
-    assert signin.authenticate("bob", PASSWORD, by=FLOOD).id == bob.id and not hashing._places.under_way
+    assert signin.authenticate("bob", PASSWORD, by=FLOOD).id == bob.id and not sources._under_way
 
 
 def test_what_is_not_heard_writes_no_failure(bob, monkeypatch):
-    turn = hashing.this_process()
-    for _ in range(hashing.shares.hashing):
-        turn.places.acquire()
-    try:
+    with ExitStack() as flooding:
+        for _ in range(hashing.shares.hashing):
+            flooding.enter_context(hashing.this_process().place_of(""))
         with pytest.raises(Busy):
             signin.authenticate("bob", PASSWORD, by=PERSON)
-    finally:
-        for _ in range(hashing.shares.hashing):
-            turn.places.release()
     assert Throttle.select().count() == 0
+
+
+def test_a_flood_of_one_name_is_not_even_looked_at_and_a_known_device_is(ada, bob, monkeypatch):
+    device = throttle.know_device(bob)
+    told = [kinds(at_once(lambda: signin.prove(bob, "bob", "wrong password", by=FLOOD))) for _ in range(30)]
+    assert told.count(["WrongCredentials"]) == 10 and told.count(["TooManyAttempts"]) == 20
+    looked = []
+    monkeypatch.setattr(throttle, "take", lambda *given: looked.append(given))
+    with pytest.raises(TooManyAttempts) as refusal:
+        signin.prove(ada, "ada", PASSWORD, by=FLOOD)
+    assert not looked and refusal.value.unheard_seconds > 0 and refusal.value.retry_after > 0, "nobody of that source is heard for a moment"
+    monkeypatch.undo()
+    assert signin.prove(bob, "bob", PASSWORD, by=FLOOD, device=device)[0] == bob
+    assert signin.prove(ada, "ada", PASSWORD, by=PERSON)[0] == ada, "another source is another client"
+
+
+def test_a_flood_of_many_addresses_leaves_places_to_others(ada, bob):
+    """Those that failed, or asked on and on, hold no more places than leave some to others."""
+    flood = [f"10.0.0.{number}" for number in range(20)]
+    for source in flood[:10]:
+        with pytest.raises(WrongCredentials):
+            signin.prove(bob, f"nobody {source}", "wrong password", by=replace(FLOOD, source=source))
+    for source in flood[10:]:
+        for _ in range(sources.HASTY):
+            sources.refused(source, Busy())
+    turn = hashing.this_process()
+    with ExitStack() as flooding:
+        for source in flood[:hashing.shares.of_suspects]:
+            flooding.enter_context(turn.place_of(source))
+        for source in flood[hashing.shares.of_suspects:]:
+            with pytest.raises(Busy) as refusal:
+                signin.prove(ada, "ada", PASSWORD, by=replace(FLOOD, source=source))
+            assert refusal.value.unheard_seconds > 0
+        assert signin.prove(ada, "ada", PASSWORD, by=PERSON)[0] == ada
+    assert turn.held == 0
+
+
+def test_who_waits_as_told_is_no_suspect(store, clock):
+    for _ in range(sources.HASTY - 1):
+        sources.refused(PERSON.source, Busy())
+    clock(seconds=sources.HASTY_SECONDS)
+    sources.refused(PERSON.source, Busy())
+    assert not sources.is_suspect(PERSON.source) and not sources.is_suspect("")
+
+
+def test_the_last_comer_is_heard_as_often_as_the_first_and_suspects_in_every_third_turn(store):
+    begun, gate = threading.Event(), threading.Event()
+    heard: list[str] = []
+    turn = hashing.Turn()
+    for bad in ("bad 1", "bad 2"):
+        sources.failed(bad)
+    running = turn.submit("first", lambda: (begun.set(), gate.wait(10)))
+    begun.wait(10)
+    waiting = [turn.submit(each, lambda each=each: heard.append(each)) for each in ("bad 1", "a", "b", "bad 2", "c", "d")]
+    gate.set()
+    for each in [running, *waiting]:
+        each.result(10)
+    assert heard == ["a", "bad 1", "d", "b", "bad 2", "c"]
 
 
 def test_one_who_makes_accounts_leaves_places_to_others(ada, bob):
     with ExitStack() as flooding:
         for _ in range(hashing.shares.of_one_source):
-            flooding.enter_context(hashing.place_of(FLOOD.source))
+            flooding.enter_context(sources.attempt(FLOOD.source, hashing.shares.of_one_source))
         with pytest.raises(Busy):
             registration.register({"username": "eve"}, PASSWORD, by=FLOOD)
         assert registration.register({"username": "eve"}, PASSWORD, by=PERSON).username == "eve"
-    assert registration.register({"username": "zoe"}, PASSWORD, by=FLOOD).username == "zoe" and not hashing._places.under_way
+    assert registration.register({"username": "zoe"}, PASSWORD, by=FLOOD).username == "zoe" and not sources._under_way
 
 
 def test_what_was_turned_away_is_written_within_the_minute_and_names_a_source_only_where_it_was_one(store, clock):
@@ -108,7 +162,7 @@ def test_somebody_proves_it_again_before_it_is_forgotten(bob, monkeypatch):
     paid, check = [], passwords._check
     monkeypatch.setattr(passwords, "_check", lambda *given: (paid.append(1), time.sleep(0.1), check(*given))[2])
     with monkeypatch.context() as full:
-        full.setattr(hashing, "must_have_room", lambda: (_ for _ in ()).throw(Busy()))
+        full.setattr(hashing, "must_have_room", lambda source: (_ for _ in ()).throw(Busy()))
         assert signin.basic("bob", PASSWORD, by=PERSON).id == bob.id and not paid
     assert at_once(*[lambda: signin.basic("bob", PASSWORD, by=PERSON).id for _ in range(6)]) == [bob.id] * 6
     assert len(paid) == 1 and signin._verified.is_fresh(proof) and not signin._verified.checking

@@ -10,6 +10,7 @@ import re
 import shutil
 import sqlite3
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.drills.console import BASIC, Client, Console, times, traced
 
 CALLS = "write,pwrite64,pwritev,ftruncate,fallocate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat"
 CALL = re.compile(r"(\d+) +(\d+\.\d+) (?:<\.\.\. )?(\w+)(?: resumed>|\()(.*?)(?:\) += (-?\d+).*| <unfinished \.\.\.>)$")
+MEMORY = Path("/dev/shm")      # where the made-up disks lie: no real one is asked to keep them
 DATABASE, SECTOR = ("webadmin.db", "webadmin.db-wal"), 512
 LAZY = "from webadmin.store import pools; pools.PRAGMAS[2] = ('synchronous', 1); import run, sys; sys.exit(run.main())"
 
@@ -154,11 +156,12 @@ def losses(folder: Path, console: Console, writes: int, moments: int) -> tuple[l
                 each.join()
     found, disk, told = [], Disk(sure), [*events(folder / "record")]
     chosen = set(random.sample(range(len(told)), min(moments, len(told))))
-    for number, event in enumerate(told):
-        if number in chosen:
-            before = {name for at, name in acknowledged if at < event.at}
-            found += [len(lost(folder, disk.after_a_cut(how), before)) for how in ("nothing more", "everything", "pieces")]
-        disk.take(event)
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else folder) as there:
+        for number, event in enumerate(told):
+            if number in chosen:
+                before = {name for at, name in acknowledged if at < event.at}
+                found += [len(lost(Path(there), disk.after_a_cut(how), before)) for how in ("nothing more", "everything", "pieces")]
+            disk.take(event)
     kinds = [f"{each.file} {'write' if each.data else 'cut' if each.length is not None else 'sync'}" for each in told]
     return found, {kind: kinds.count(kind) for kind in sorted(set(kinds))}
 

@@ -73,9 +73,9 @@ class Conflict(AccountError):
 
 
 class SignInRefused(AccountError):
-    """Base of what the gate answers. `whole_source`: nobody from the same source is heard just now, whatever the name."""
+    """Base of what the gate answers. For `unheard_seconds` nobody from the same source is heard, whatever the name."""
 
-    whole_source = False
+    unheard_seconds = 0.0
 
 
 class WrongCredentials(SignInRefused):
@@ -97,9 +97,9 @@ class TooManyAttempts(SignInRefused):
 
     sentence = "Too many wrong passwords."
 
-    def __init__(self, retry_after: int, *, whole_source: bool = False):
+    def __init__(self, retry_after: int, *, unheard_seconds: float = 0):
         minutes = -(-retry_after // 60)
-        self.whole_source = whole_source
+        self.unheard_seconds = unheard_seconds
         super().__init__(f"{self.sentence} Try again in {minutes} minute{'s' if minutes != 1 else ''}.")
         self.retry_after = retry_after
 
@@ -116,9 +116,9 @@ class Busy(SignInRefused):
     sentence = "Very many people are signing in just now. Try again in a few seconds."
     retry_after = 3
 
-    def __init__(self, *, whole_source: bool = False):
+    def __init__(self, *, unheard_seconds: float = 0):
         super().__init__()
-        self.whole_source = whole_source
+        self.unheard_seconds = unheard_seconds
 
 
 class PasskeyRefused(SignInRefused):

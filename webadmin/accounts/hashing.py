@@ -3,17 +3,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from webadmin import counters
+from webadmin.accounts import sources
 from webadmin.accounts.errors import Busy
 
-NICENESS = 7
+NICENESS = 9
 THREADS = 16     # of a process, as settings has them
 _Result = TypeVar("_Result")
 
@@ -24,13 +25,15 @@ class Shares:
 
     hashing: int           # the one that is checked, and those that wait for it; beyond, 503
     of_one_source: int     # among them
+    of_suspects: int       # no more than these, where a source that failed lately asks for one
     on_another: int        # that wait for another's check of the same password
 
 
 def shares_of(threads: int) -> Shares:
-    """9, 6 and 4 of sixteen threads or more; of fewer the same part, though one may always be checked."""
+    """9, 6, 6 and 4 of sixteen threads or more; of fewer the same part, though one may always be checked."""
     some = min(threads, THREADS)
-    return Shares(max(1, some * 9 // THREADS), max(1, some * 6 // THREADS), some // 4)
+    part = max(1, some * 6 // THREADS)
+    return Shares(max(1, some * 9 // THREADS), part, part, some // 4)
 
 
 quick, shares = False, shares_of(THREADS)    # set by configure
@@ -54,15 +57,31 @@ def _step_back() -> None:
 class Turn:
     """One thread of low priority: all cores hash when nothing else runs, and a flood never stops the pages.
 
-    Sources take turns, so that whoever asks once waits for one of a flood's checks and not for all of them.
+    Sources take turns, so that whoever asks once waits for one of a flood's checks and not for all of them. Some places, and two turns of
+    three, are for sources that did not fail lately; and of these the last comer is heard as often as the first, for what waited before may
+    all be a flood of many addresses.
     """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.places = threading.BoundedSemaphore(shares.hashing)
+        self.held, self.turns = 0, 0      # places, and checks so far
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_step_back)
         self.lock = threading.Lock()
         self.waiting: dict[str, deque[tuple[Callable[[], Any], Future[Any]]]] = {}      # by source, the next one first
+
+    @contextmanager
+    def place_of(self, source: str) -> Iterator[None]:
+        """Raises Busy where too many are held: for a suspect, so many that others would find none."""
+        suspect = sources.is_suspect(source)
+        with self.lock:
+            if self.held >= (shares.of_suspects if suspect else shares.hashing):
+                raise Busy(unheard_seconds=sources.UNHEARD_SECONDS if suspect else 0)
+            self.held += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.held -= 1
 
     def submit(self, source: str, work: Callable[[], _Result]) -> Future[_Result]:
         future: Future[_Result] = Future()
@@ -73,7 +92,7 @@ class Turn:
 
     def _do_next(self) -> None:
         with self.lock:
-            source = next(iter(self.waiting))
+            source = self._next_source()
             queue = self.waiting.pop(source)
             work, future = queue.popleft()
             if queue:
@@ -83,55 +102,33 @@ class Turn:
         except BaseException as wrong:
             future.set_exception(wrong)
 
-
-class Places:
-    """How many attempts each source has under way in this process: one that floods leaves places in the queue to others."""
-
-    def __init__(self) -> None:
-        self.under_way: Counter[str] = Counter()
-        self.lock = threading.Lock()
-
-    @contextmanager
-    def taken(self, source: str) -> Iterator[None]:
-        with self.lock:
-            if self.under_way[source] >= shares.of_one_source:
-                raise Busy(whole_source=True)
-            self.under_way[source] += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.under_way[source] -= 1
-                self.under_way += Counter()      # keeps those that are left
+    def _next_source(self) -> str:
+        """Of three turns one is the last comer's, one the first comer's, and one that of the first suspect."""
+        self.turns += 1
+        good = [each for each in self.waiting if not sources.is_suspect(each)]
+        if not good or self.turns % 3 == 0:
+            return next((each for each in self.waiting if each not in good), good[0] if good else "")
+        return good[-1 if self.turns % 3 == 1 else 0]
 
 
-_turn, _places = Turn(), Places()
+_turn = Turn()
 
 
-def place_of(source: str) -> AbstractContextManager[None]:
-    """Around an attempt of a stranger. Raises Busy where this process has as many of this source under way as one may have."""
-    return _places.taken(source)
-
-
-def must_have_room() -> None:
+def must_have_room(source: str) -> None:
     """Raises Busy where too many wait already: asked before anything is written for an attempt that would not be heard."""
-    turn = this_process()
-    if not turn.places.acquire(blocking=False):
-        raise Busy
-    turn.places.release()
+    with this_process().place_of(source):
+        pass
 
 
 def in_turn(work: Callable[[], _Result], *, source: str = "") -> _Result:
     """Run `work` on the hashing thread and wait. Raises Busy where too many wait already."""
     turn = this_process()
-    if not turn.places.acquire(blocking=False):
-        raise Busy
-    counters.add("hashing")
-    try:
-        return turn.submit(source, work).result()
-    finally:
-        counters.add("hashing", -1)
-        turn.places.release()
+    with turn.place_of(source):
+        counters.add("hashing")
+        try:
+            return turn.submit(source, work).result()
+        finally:
+            counters.add("hashing", -1)
 
 
 def this_process() -> Turn:

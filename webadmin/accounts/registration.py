@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from webadmin.accounts import hashing, policies, tallies, users
+from webadmin.accounts import hashing, policies, sources, tallies, users
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import NotAllowed, RegistrationClosed, Taken, TooManyAttempts
 from webadmin.accounts.models import Account, Role, Throttle
@@ -29,7 +29,7 @@ def register(given: Mapping[str, Any], password: str, *, by: Actor) -> Account:
         raise RegistrationClosed
     if given.get("role", Role.USER) != Role.USER:
         raise NotAllowed("Only administrators may register administrators.")
-    with asking(by), hashing.place_of(by.source):
+    with asking(by), sources.attempt(by.source, hashing.shares.of_one_source):
         account = users.create(given, password, by=Actor(by.door, by.source, by.request_id, by.account_id, by.name, system=True))
     count(by.source)
     return account

@@ -6,10 +6,10 @@ after the same time. Failures are counted before the password is looked at, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import NoReturn
 
-from webadmin.accounts import changes, hashing, passwords, read_only, rows, throttle, turned_away, users, verified
+from webadmin.accounts import changes, hashing, passwords, read_only, rows, sources, throttle, turned_away, users, verified
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, TooManyCodes, WrongCode, WrongCredentials
@@ -109,15 +109,17 @@ def _proved(known: Account | None, name: str, password: str, by: Actor, device: 
     """`hopeless`, for want of a second factor, is asked once the attempt is counted and before the password is looked at: a wrong code
     costs what a wrong password does."""
     attempt = None
+    source = "" if throttle.is_known_device(known, device) else by.source      # nobody beside it holds up a known device
     try:
-        with hashing.place_of(by.source):
-            hashing.must_have_room()
+        with sources.attempt(source, hashing.shares.of_one_source) if source else nullcontext():
+            hashing.must_have_room(source)
             attempt = throttle.take(known, name, by.source, device)
             lost = hopeless()
-            right = passwords.matches(password, known and known.password_hash, known and known.password_scheme, source=by.source)
-    except (TooManyAttempts, Busy):
+            right = passwords.matches(password, known and known.password_hash, known and known.password_scheme, source=source)
+    except (TooManyAttempts, Busy) as refusal:
         if attempt:
             throttle.give_back(attempt)
+        sources.refused(source, refusal)
         turned_away.add(by)
         raise
     if known is None or not right or _is_locked(attempt, known):
@@ -191,6 +193,7 @@ def welcome(account: Account, *, by: Actor, proof: Mapping[str, str] | None = No
 
 def _refuse(answer: type[SignInRefused], kind: Kind, account: Account | None, by: Actor) -> NoReturn:
     """Write it down, without the typed name: people type passwords there. Raises `answer`."""
+    sources.failed(by.source)
     read_only.record(kind, by=by, account=account)
     raise answer
 

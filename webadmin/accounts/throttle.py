@@ -129,11 +129,16 @@ def _device_proof(nonce: str, account: Account) -> str:
     return keys.digest("device", f"{nonce} {account.id} {account.object_id}")
 
 
+def is_known_device(account: Account | None, device: str) -> bool:
+    """This browser has signed in to the account before."""
+    nonce, _, proof = device.partition(".")
+    return account is not None and bool(proof) and hmac.compare_digest(proof.encode(), _device_proof(nonce, account).encode())
+
+
 def _counters(account: Account | None, name: str, source: str, device: str) -> tuple[str, str]:
     """The names of the two counters of this attempt: subject and source; a known device has one of its own and no source."""
-    nonce, _, proof = device.partition(".")
-    if account is not None and proof and hmac.compare_digest(proof.encode(), _device_proof(nonce, account).encode()):
-        return keys.digest("known device", f"{nonce} {account.epoch}"), ""      # a new password frees it too
+    if account is not None and is_known_device(account, device):
+        return keys.digest("known device", f"{device.partition('.')[0]} {account.epoch}"), ""      # a new password frees it too
     subject = keys.digest("account", str(account.id)) if account else keys.digest("name", names.key(name))
     return subject, tallies.of_source("source", source)
 
@@ -141,7 +146,7 @@ def _counters(account: Account | None, name: str, source: str, device: str) -> t
 def _source_may(row: Throttle) -> None:
     left = row.first_at + MINUTE_MS - database.now()
     if row.failures >= SOURCE_FAILURES and 0 < left <= MINUTE_MS:
-        raise TooManyAttempts(max(1, left // 1000), whole_source=True)
+        raise TooManyAttempts(max(1, left // 1000), unheard_seconds=1)
 
 
 def _count_source(row: Throttle) -> None:

@@ -19,7 +19,6 @@ LONGEST_PATH = 1000            # characters in the log
 TOLD_TO_WAIT = (429, 503)
 TOLD_SECONDS = 1
 WHOLE_SOURCE = "webadmin.whole_source"      # in the environ: for so many seconds nobody from there is heard
-FOR_A_WHILE, JUST_NOW = TOLD_SECONDS, 0.2
 
 # A request that cannot be read never reaches the app, so its answer gets its headers here.
 PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
@@ -105,7 +104,7 @@ class _Logged:
         counters.request(status, seconds)
         logs.write("request", **line)
         if status not in TOLD_TO_WAIT:
-            self.channel.told.refusals = 0
+            self.channel.heard(self.request, status < 400)
         elif self._can_be_said_again():
             until = time.monotonic() + environ.get(WHOLE_SOURCE, TOLD_SECONDS)
             for_all = WHOLE_SOURCE in environ

@@ -24,6 +24,7 @@ MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 # thread, and a moment later each time: one connection, or all of a source that nobody is heard from just now.
 TOLD_OFTEN = 10
 DEAF_SECONDS = 0.07
+ASKING_SECONDS = 0.1
 LOOK_SECONDS = 1
 
 ENCODING = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -56,10 +57,19 @@ class _Told:
         return self.refusals >= TOLD_OFTEN and self.refusal.is_fresh()
 
     def answer(self, request: HTTPRequestParser) -> Refusal | None:
-        """What answers this request too. Other threads may put another in its place meanwhile."""
+        """What answers this request too. Other threads may put another in its place meanwhile.
+
+        When its time is over one request is let through to ask anew; those that come before it has its answer hear the old one.
+        """
         refusal = self.refusal
-        known = self.refusals >= TOLD_OFTEN and refusal.is_fresh() and not request.error and refusal.asked == asked_of(request)
-        return refusal if known and (refusal.for_all or not request.body_rcv) else None
+        known = self.refusals >= TOLD_OFTEN and not request.error and refusal.asked == asked_of(request)
+        if not known or request.body_rcv and not refusal.for_all:
+            return None
+        if not refusal.is_fresh():
+            if time.monotonic() < refusal.until + TOLD_SECONDS:
+                self.refusal = refusal._replace(until=time.monotonic() + ASKING_SECONDS)
+            return None
+        return refusal
 
 
 class _Connection(HTTPChannel):
@@ -86,6 +96,11 @@ class _Connection(HTTPChannel):
                 self.source = self.server.told.setdefault(self.addr[0], _Told())
                 self.source.again(refusal)
             self._listen_later()
+
+    def heard(self, request: HTTPRequestParser, well: bool) -> None:
+        self.told.refusals = 0
+        if well and self.source and self.source.refusal.asked == asked_of(request):
+            self.source.refusals = 0
 
     def refuses_again(self) -> bool:
         """Give the only request that waits the answer of a moment ago, if the same was asked all the time."""

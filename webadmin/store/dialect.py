@@ -11,7 +11,6 @@ from peewee import fn
 
 from webadmin.store.database import engine, proxy
 
-
 READ_THROUGH_KIB = 512
 
 

@@ -83,6 +83,11 @@ class Prepared:
         row = database.proxy.obj.execute_sql(query.sql, query.filled(values)).fetchone()
         return query.model(row) if row is not None else None
 
+    def all(self, *values: Any) -> list[Any]:
+        """The rows as their models."""
+        query = self._built()
+        return [query.model(row) for row in database.proxy.obj.execute_sql(query.sql, query.filled(values)).fetchall()]
+
     def _built(self) -> _Query:
         engine = database.engine()
         if engine not in self.known:

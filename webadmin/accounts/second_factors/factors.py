@@ -16,9 +16,12 @@ from webadmin.accounts.models import OF_AN_ACCOUNT, Account, Authenticator, Pass
 from webadmin.accounts.second_factors import recovery, totp
 from webadmin.accounts.sessions import NOTHING_KEPT, Kept
 from webadmin.store import database
+from webadmin.store.prepared import Prepared, slot
 
 ADMINISTRATORS = "administrators"      # the policy's value by which they must have one
 APP = "Authenticator app"
+APP_OF = Prepared(lambda: Authenticator.select().where(Authenticator.account_id == slot(0)))
+PASSKEYS_OF = Prepared(lambda: Passkey.select().where(Passkey.account_id == slot(0)).order_by(Passkey.id))
 
 
 class WrongNewCode(Invalid):
@@ -40,8 +43,7 @@ class Held:
 def of(account: Account | None) -> Held:
     """What the account has; an unknown one costs the same reads."""
     number = account.id if account else 0
-    return Held(Authenticator.get_or_none(Authenticator.account_id == number),
-                list(Passkey.select().where(Passkey.account_id == number).order_by(Passkey.id)))
+    return Held(APP_OF.first(number), PASSKEYS_OF.all(number))
 
 
 def must_have(account: Account) -> bool:

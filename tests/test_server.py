@@ -38,11 +38,11 @@ def app(environ, start_response):
     if environ["PATH_INFO"] == "/twelve":
         app.asked = getattr(app, "asked", 0) + 1
         if app.asked > 10:
-            start_response("200 OK", [("Content-Length", "4")])
+            start_response(environ["QUERY_STRING"][7:] or "200 OK", [("Content-Length", "4")])
             return [b"well"]
     if environ["PATH_INFO"] in ("/refused", "/twelve"):
         app.asked = getattr(app, "asked", 0) + (environ["PATH_INFO"] == "/refused")
-        if environ["QUERY_STRING"] == "source":
+        if environ["QUERY_STRING"].startswith("source"):
             environ[answers.WHOLE_SOURCE] = answers.TOLD_SECONDS
         cookie = [("Set-Cookie", "a=b")] if environ["QUERY_STRING"] == "cookie" else []
         answer = f"refused {app.asked}".encode()
@@ -364,12 +364,13 @@ def test_when_its_time_is_over_one_asks_anew_and_the_others_hear_the_old_answer_
     assert told.answer(request) is None and told.answer(request) is None, "nobody asked for so long that all is forgotten"
 
 
-def test_who_is_heard_at_last_is_heard_from_then_on(start: Callable[..., Server]) -> None:
+@pytest.mark.parametrize("status", ["", "404"])
+def test_who_is_heard_at_last_is_heard_from_then_on(start: Callable[..., Server], status: str) -> None:
     server = start(WEBADMIN_WORKERS="1")
     for _ in range(13):
-        told_anew(server, "/twelve?source")
+        told_anew(server, f"/twelve?source={status}")
     time.sleep(1.05)
-    assert [told_anew(server, "/twelve?source")[0] for _ in range(5)] == ["well"] * 5
+    assert [told_anew(server, f"/twelve?source={status}")[0] for _ in range(5)] == ["well"] * 5
 
 
 def test_who_waits_alone_makes_nobody_of_the_same_source_wait(start: Callable[..., Server]) -> None:

@@ -59,6 +59,9 @@ def make_scheduled(folder: Path, keep_days: int) -> Path:
     for old in folder.glob(f"{SCHEDULED}*.db"):
         if old != made and old.stat().st_mtime < time.time() - keep_days * DAY_SECONDS:
             old.unlink(missing_ok=True)
+    for begun in folder.glob(f".{SCHEDULED}*.part*"):      # of a process that was killed at it
+        if begun.stat().st_mtime < time.time() - DAY_SECONDS:
+            begun.unlink(missing_ok=True)
     return made
 
 

@@ -69,8 +69,8 @@ def _look_after(settings: Settings) -> None:
                 continue
             reserve.keep(settings.data)
             with database.connection():
-                turned_away.write_due()
                 run_due(settings)
+                turned_away.write_due()
         except Exception:
             log.exception("the work by the clock failed")
 

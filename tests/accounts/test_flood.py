@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import PASSWORD, at_once, kinds
-from webadmin.accounts import activity, hashing, passwords, registration, signin, sources, throttle, turned_away, verified
+from webadmin.accounts import activity, hashing, passwords, read_only, registration, signin, sources, throttle, turned_away, verified
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Change, Detail, Throttle
 from webadmin.pages import shown
+from webadmin.store import database
 
 FLOOD, PERSON = Actor(door="browser", source="192.0.2.1"), Actor(door="browser", source="192.0.2.2")
 
@@ -39,8 +40,12 @@ def test_what_is_not_heard_writes_no_failure(bob, monkeypatch):
 
 def test_a_flood_of_one_name_is_not_even_looked_at_and_a_known_device_is(ada, bob, monkeypatch):
     device = throttle.know_device(bob)
-    told = [kinds(at_once(lambda: signin.prove(bob, "bob", "wrong password", by=FLOOD))) for _ in range(30)]
-    assert told.count(["WrongCredentials"]) == 10 and told.count(["TooManyAttempts"]) == 20
+    told = [kinds(at_once(lambda: signin.prove(bob, "bob", "wrong password", by=FLOOD))) for _ in range(15)]
+    assert told.count(["WrongCredentials"]) == 10 and told.count(["TooManyAttempts"]) == 5
+    with pytest.raises(WrongCredentials):      # so few refusals make nobody else of that source wait
+        signin.prove(ada, "ada", "wrong password", by=FLOOD)
+    for _ in range(sources.MOST_THROTTLED):
+        sources.refused(FLOOD.source, TooManyAttempts(1))
     looked = []
     monkeypatch.setattr(throttle, "take", lambda *given: looked.append(given))
     with pytest.raises(TooManyAttempts) as refusal:
@@ -49,6 +54,45 @@ def test_a_flood_of_one_name_is_not_even_looked_at_and_a_known_device_is(ada, bo
     monkeypatch.undo()
     assert signin.prove(bob, "bob", PASSWORD, by=FLOOD, device=device)[0] == bob
     assert signin.prove(ada, "ada", PASSWORD, by=PERSON)[0] == ada, "another source is another client"
+
+
+def test_a_device_that_is_known_holds_no_more_places_than_one_person_needs(ada, bob):
+    """Whoever has an account and a device cookie, and sends the right password over and over, shuts nobody out."""
+    devices = {account.username: throttle.know_device(account) for account in (ada, bob)}
+    with ExitStack() as flooding:
+        for _ in range(hashing.shares.of_one_device):
+            flooding.enter_context(sources.attempt(f"device of {bob.id}", hashing.shares.of_one_device))
+        with pytest.raises(Busy):
+            signin.prove(bob, "bob", PASSWORD, by=FLOOD, device=devices["bob"])
+        assert signin.prove(ada, "ada", PASSWORD, by=FLOOD, device=devices["ada"])[0] == ada
+        for _ in range(hashing.shares.of_one_source):
+            flooding.enter_context(sources.attempt(f"devices at {FLOOD.source}", hashing.shares.of_one_source))
+        with pytest.raises(Busy):
+            signin.prove(ada, "ada", PASSWORD, by=FLOOD, device=devices["ada"])
+        assert signin.prove(ada, "ada", PASSWORD, by=PERSON, device=devices["ada"])[0] == ada
+    assert not sources._under_way
+
+
+def test_a_network_of_version_6_is_one_source(ada, bob):
+    with ExitStack() as flooding:
+        for _ in range(hashing.shares.of_one_source):
+            flooding.enter_context(sources.attempt("2001:db8::/64", hashing.shares.of_one_source))
+        with pytest.raises(Busy):
+            signin.prove(ada, "ada", PASSWORD, by=replace(FLOOD, source="2001:db8::17"))
+        assert signin.prove(ada, "ada", PASSWORD, by=replace(FLOOD, source="2001:db8:1::17"))[0] == ada
+
+
+def test_what_could_not_be_written_is_counted_with_the_next(store, clock, monkeypatch):
+    turned_away.add(FLOOD)
+    turned_away.add(FLOOD)
+    clock(seconds=61)
+    with monkeypatch.context() as full:
+        full.setattr(read_only, "record", lambda *_, **__: (_ for _ in ()).throw(database.OperationalError("full")))
+        with pytest.raises(database.OperationalError):
+            turned_away.add(FLOOD)
+    clock(seconds=61)
+    turned_away.write_due()
+    assert [each.accounts for each in Change.select().where(Change.kind == "turned-away").order_by(Change.id)] == [1, 2]
 
 
 def test_a_flood_of_many_addresses_leaves_places_to_others(ada, bob):

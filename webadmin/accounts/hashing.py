@@ -25,15 +25,17 @@ class Shares:
 
     hashing: int           # the one that is checked, and those that wait for it; beyond, 503
     of_one_source: int     # among them
+    of_one_device: int     # among them, that has signed in before
     of_suspects: int       # no more than these, where a source that failed lately asks for one
     on_another: int        # that wait for another's check of the same password
 
 
 def shares_of(threads: int) -> Shares:
-    """9, 6, 6 and 4 of sixteen threads or more; of fewer the same part, though one may always be checked."""
+    """9, 6, 2, 6 and 4 of sixteen threads or more; of fewer the same part, though one is always checked, and two of one source may ask."""
     some = min(threads, THREADS)
-    part = max(1, some * 6 // THREADS)
-    return Shares(max(1, some * 9 // THREADS), part, part, some // 4)
+    whole, part = max(1, some * 9 // THREADS), max(1, some * 6 // THREADS)
+    two = min(2, whole)
+    return Shares(whole, max(part, two), two, part, some // 4)
 
 
 quick, shares = False, shares_of(THREADS)    # set by configure

@@ -29,7 +29,7 @@ def register(given: Mapping[str, Any], password: str, *, by: Actor) -> Account:
         raise RegistrationClosed
     if given.get("role", Role.USER) != Role.USER:
         raise NotAllowed("Only administrators may register administrators.")
-    with asking(by), sources.attempt(by.source, hashing.shares.of_one_source):
+    with asking(by), sources.attempt(tallies.network(by.source), hashing.shares.of_one_source):
         account = users.create(given, password, by=Actor(by.door, by.source, by.request_id, by.account_id, by.name, system=True))
     count(by.source)
     return account

@@ -5,11 +5,11 @@ after the same time. Failures are counted before the password is looked at, so t
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from webadmin.accounts import changes, hashing, passwords, read_only, rows, sources, throttle, turned_away, users, verified
+from webadmin.accounts import changes, hashing, passwords, read_only, rows, sources, tallies, throttle, turned_away, users, verified
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, TooManyCodes, WrongCode, WrongCredentials
@@ -19,6 +19,7 @@ from webadmin.accounts.second_factors.factors import Held
 from webadmin.accounts.throttle import Attempt
 from webadmin.store import database
 
+DEVICE = "device of "
 Second = Callable[[Account], bool]      # proves the second factor of an account that it gets, held, in a transaction
 
 
@@ -109,9 +110,9 @@ def _proved(known: Account | None, name: str, password: str, by: Actor, device: 
     """`hopeless`, for want of a second factor, is asked once the attempt is counted and before the password is looked at: a wrong code
     costs what a wrong password does."""
     attempt = None
-    source = "" if throttle.is_known_device(known, device) else by.source      # nobody beside it holds up a known device
+    source = _source(known, by, device)
     try:
-        with sources.attempt(source, hashing.shares.of_one_source) if source else nullcontext():
+        with _under_way(source, by):
             hashing.must_have_room(source)
             attempt = throttle.take(known, name, by.source, device)
             lost = hopeless()
@@ -129,6 +130,25 @@ def _proved(known: Account | None, name: str, password: str, by: Actor, device: 
     if lost:
         _refuse(WrongCode, Kind.NO_SECOND_FACTOR, known, by)
     return known, attempt
+
+
+def _source(known: Account | None, by: Actor, device: str) -> str:
+    """As what the attempt waits in the queue: a device that is known as itself, so that nobody beside it holds it up."""
+    return f"{DEVICE}{known.id}" if known and throttle.is_known_device(known, device) else tallies.network(by.source)
+
+
+@contextmanager
+def _under_way(source: str, by: Actor) -> Iterator[None]:
+    """Raises TooManyAttempts or Busy before anything is looked at."""
+    shares = hashing.shares
+    if source.startswith(DEVICE):
+        devices = f"devices at {tallies.network(by.source)}"
+        with sources.attempt(devices, shares.of_one_source), sources.attempt(source, shares.of_one_device):
+            yield
+        return
+    sources.must_not_ask_on(source)
+    with sources.attempt(source, shares.of_one_source):
+        yield
 
 
 def count(account: Account, *, by: Actor, device: str = "") -> Attempt:
@@ -193,7 +213,7 @@ def welcome(account: Account, *, by: Actor, proof: Mapping[str, str] | None = No
 
 def _refuse(answer: type[SignInRefused], kind: Kind, account: Account | None, by: Actor) -> NoReturn:
     """Write it down, without the typed name: people type passwords there. Raises `answer`."""
-    sources.failed(by.source)
+    sources.failed(tallies.network(by.source))
     read_only.record(kind, by=by, account=account)
     raise answer
 

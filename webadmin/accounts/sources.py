@@ -1,4 +1,6 @@
-"""What one process knows of the addresses that passwords come from just now, so that one that floods leaves time and places to others.
+"""What one process knows of where passwords come from just now, so that who floods leaves time and places to others.
+
+A source is what one subscriber has (tallies.network), or a device that has signed in before.
 
 Hints that nothing rests on: what must hold, over all processes and a restart, is throttle.py.
 """
@@ -14,7 +16,7 @@ from webadmin.accounts.errors import Busy, TooManyAttempts
 from webadmin.store import database
 
 SUSPECT_SECONDS = 60
-MOST_THROTTLED = 10          # a second: whoever asks on though it was told to wait is not even looked at
+MOST_THROTTLED = 40          # a second: a flood asks on though it was told to wait, and is not even looked at
 HASTY = 4                    # in HASTY_SECONDS: no person and no script that waits as it is told is refused so often
 HASTY_SECONDS = 10
 UNHEARD_SECONDS = 0.2
@@ -30,11 +32,8 @@ _suspected_at: dict[str, float] = {}    # the oldest first
 
 @contextmanager
 def attempt(source: str, most: int) -> Iterator[None]:
-    """Around an attempt. Raises Busy where `most` of the source are under way here, TooManyAttempts where it asks on and on."""
+    """Around an attempt. Raises Busy where `most` of the source are under way here."""
     with _lock:
-        _count_anew()
-        if _throttled[source] >= MOST_THROTTLED:
-            raise TooManyAttempts(1, unheard_seconds=UNHEARD_SECONDS)
         if _under_way[source] >= most:
             raise Busy(unheard_seconds=UNHEARD_SECONDS)
         _under_way[source] += 1
@@ -45,6 +44,14 @@ def attempt(source: str, most: int) -> Iterator[None]:
             _under_way[source] -= 1
             if not _under_way[source]:
                 del _under_way[source]
+
+
+def must_not_ask_on(source: str) -> None:
+    """Raises TooManyAttempts where it was told to wait, and asks on and on."""
+    with _lock:
+        _count_anew()
+        if _throttled[source] >= MOST_THROTTLED:
+            raise TooManyAttempts(1, unheard_seconds=UNHEARD_SECONDS)
 
 
 def refused(source: str, refusal: Exception) -> None:

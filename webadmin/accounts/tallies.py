@@ -16,7 +16,7 @@ MOST_IN_MEMORY = 10_000
 
 def of_source(what: str, source: str) -> str:
     """The name of the counter of `what` that comes from one subscriber: an IPv4 address, or the /64 of an IPv6 one."""
-    return keys.digest(what, _network(source))
+    return keys.digest(what, network(source))
 
 
 def new(name: str) -> Throttle:
@@ -79,7 +79,8 @@ class Memory:
             self.keep({name: new(name)})
 
 
-def _network(source: str) -> str:
+def network(source: str) -> str:
+    """What one subscriber has: an IPv4 address, or the /64 of an IPv6 one. What is no address stays as it is."""
     try:
         address = ipaddress.ip_address(source)
     except ValueError:

@@ -6,6 +6,8 @@ form or the body, and Authorization: Bearer wins; the sentences keep their missp
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -68,8 +70,9 @@ def update_all() -> Response:
     password = given.pop("pass", None)
     if password is not None and re.fullmatch(BCRYPT, password) and not passwords.is_bcrypt(password):
         raise Invalid("pass is a bcrypt hash of a cost that is not taken: 4 to 14 are.")
-    plan = mass.update({FIELDS[name]: value for name, value in given.items()}, password, by=caller.actor(), dry_run=dry_run,
-                       keep=Kept(login=bearer.login.id if bearer.login else 0))
+    with _being_refused():
+        plan = mass.update({FIELDS[name]: value for name, value in given.items()}, password, by=caller.actor(), dry_run=dry_run,
+                           keep=Kept(login=bearer.login.id if bearer.login else 0))
     if dry_run:
         named = [name for name in FIELDS if name in given or (name == "pass" and password is not None)]
         return answer({"message": "Nothing was changed", "data": {"accounts": plan.accounts, "fields": named}})
@@ -80,10 +83,8 @@ def update_all() -> Response:
 def delete_all() -> Response:
     _authenticate("perform this action")
     dry_run = _dry_run()
-    try:
+    with _being_refused():
         plan = mass.delete_others(by=caller.actor(), dry_run=dry_run)
-    except NotAllowed:      # no administrator any more, since a moment ago
-        raise Refused("You do not have permission to perform this action") from None
     if dry_run:
         return answer({"message": "Nothing was changed", "data": {"accounts": plan.accounts}})
     return answer({"message": "Accounts sucessfully deleted"})
@@ -164,6 +165,15 @@ def _once(words: MultiDict[str, str], name: str) -> str:
     if len(words.getlist(name)) > 1:
         raise wire.Unreadable(f"{name} is given twice.")
     return words[name]
+
+
+@contextmanager
+def _being_refused() -> Iterator[None]:
+    """Who is no administrator any more, since a moment ago, hears what others hear."""
+    try:
+        yield
+    except NotAllowed:
+        raise Refused("You do not have permission to perform this action") from None
 
 
 def _dry_run() -> bool:

@@ -36,7 +36,7 @@ def saying_why() -> Iterator[None]:
     except (settings.SettingError, keys.KeyRefused, start.StartError, backups.BackupError) as wrong:
         raise click.ClickException(str(wrong)) from None
     except database.ReadOnly:
-        raise click.ClickException("The database is read-only: nothing was changed.") from None
+        raise click.ClickException("The database is read-only: it can be read, and not changed.") from None
     except (*database.Unavailable, sqlite3.Error) as wrong:
         raise click.ClickException(f"The database did not do it: {str(wrong).splitlines()[0]}") from None
     except BrokenPipeError:

@@ -104,7 +104,7 @@ class _Logged:
         counters.request(status, seconds)
         logs.write("request", **line)
         if status not in TOLD_TO_WAIT:
-            self.channel.heard(self.request, status < 400)
+            self.channel.heard(self.request, status != 401)
         elif self._can_be_said_again():
             until = time.monotonic() + environ.get(WHOLE_SOURCE, TOLD_SECONDS)
             for_all = WHOLE_SOURCE in environ

@@ -36,7 +36,7 @@ LONGEST_BACK_OFF_SECONDS = 5
 SWEEP_SECONDS = 5              # between two looks for connections to close
 OPEN_FILES = 4096              # 1,000 connections in a process, each with up to two files for long bodies, and the database's
 HEADER_BYTES = 16 * 1024
-BODY_BYTES = 1024 * 1024  # above what any page takes, so that the page itself can say what is too long
+BODY_BYTES = 17 * 1024 * 1024  # above what any page takes, so that the page itself can say what is too long
 START_FAILED = 3
 
 log = logging.getLogger(__name__)

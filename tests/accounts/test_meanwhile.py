@@ -25,9 +25,10 @@ def held_up(act: Callable[[], Any]) -> Iterator[list[Any]]:
 
     What the block hashes would wait as well: see change_password_aside.
     """
-    gate, came = threading.Event(), []
+    begun, gate, came = threading.Event(), threading.Event(), []
     turn = hashing.this_process()
-    turn.submit("", lambda: gate.wait(20))
+    turn.submit("", lambda: (begun.set(), gate.wait(20)))
+    begun.wait(20)
 
     def run() -> None:
         with database.connection():
@@ -37,7 +38,7 @@ def held_up(act: Callable[[], Any]) -> Iterator[list[Any]]:
                 came.append(wrong)
     thread = threading.Thread(target=run)
     thread.start()
-    while not any(turn.waiting.values()):
+    while not any(turn.waiting.values()) and thread.is_alive():
         time.sleep(0.002)
     yield came
     gate.set()

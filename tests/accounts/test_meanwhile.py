@@ -27,7 +27,11 @@ def held_up(act: Callable[[], Any]) -> Iterator[list[Any]]:
     """
     begun, gate, came = threading.Event(), threading.Event(), []
     turn = hashing.this_process()
-    turn.submit("", lambda: (begun.set(), gate.wait(20)))
+
+    def hold() -> None:
+        begun.set()
+        gate.wait(20)
+    turn.submit("", hold)
     begun.wait(20)
 
     def run() -> None:

@@ -105,12 +105,12 @@ def reading_through() -> Iterator[None]:
     if engine() != "sqlite":
         yield
         return
-    (usual,) = proxy.obj.execute_sql("PRAGMA cache_size").fetchone()
-    proxy.obj.execute_sql(f"PRAGMA cache_size = -{READ_THROUGH_KIB}")
+    usual = proxy.obj.pragma("cache_size")
+    proxy.obj.pragma("cache_size", -READ_THROUGH_KIB)
     try:
         yield
     finally:
-        proxy.obj.execute_sql(f"PRAGMA cache_size = {usual}")
+        proxy.obj.pragma("cache_size", usual)
 
 
 def forget_overwritten() -> None:

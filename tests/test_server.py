@@ -30,7 +30,7 @@ from webadmin.serving import answers, connections, server
 from webadmin.settings import load
 
 if os.environ.get("HURRY"):
-    server.SWEEP_SECONDS = connections.SILENT_SECONDS = connections.REQUEST_SECONDS = 1
+    connections.SWEEP_SECONDS = connections.SILENT_SECONDS = connections.REQUEST_SECONDS = 1
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":

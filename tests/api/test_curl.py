@@ -1,6 +1,7 @@
 """Each documented request, sent by curl to the started server, its placeholders filled (and the cookie document's stray comma removed)."""
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import NEW_PASSWORD, Served
+from tests.api.conftest import NEW_PASSWORD, Served, basic
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -142,11 +143,19 @@ def test_a_token_in_an_address_never_reaches_the_log(curl: Curl, served: Served)
     assert token not in served.log.read_text() and PASSWORD not in served.log.read_text()
 
 
-def test_a_whole_list_is_sent_as_it_is_read(served: Served):
+def test_a_list_leaves_the_connection_open_until_it_is_long(served: Served):
     v1 = served.call("POST", "/api/v1/login", {"login": "ada", "password": PASSWORD})["access_token"]
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
-    connection.request("GET", "/api/v1/users", headers={"Authorization": f"Bearer {v1}"})
-    answer = connection.getresponse()
-    assert answer.getheader("Content-Length") is None and answer.getheader("Transfer-Encoding") == "chunked"
-    assert json.loads(answer.read())["Users"][0]["login"] == "ada"
-    connection.close()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)) as connection:
+        def listed() -> tuple[http.client.HTTPResponse, list[Any]]:
+            connection.request("GET", "/api/v1/users", headers={"Authorization": f"Bearer {v1}"})
+            answer = connection.getresponse()
+            return answer, json.loads(answer.read())["Users"]
+        answer, users = listed()
+        assert answer.getheader("Content-Length") and [user["login"] for user in users] == ["ada"] and connection.sock
+        for number in range(300):
+            connection.request("POST", f"/api/v2/users/user{number}", json.dumps({"password": PASSWORD}),
+                               {"Authorization": basic("ada"), "Content-Type": "application/json"})
+            assert connection.getresponse().read() and connection.sock
+        answer, users = listed()
+        assert answer.getheader("Content-Length") is None and answer.getheader("Transfer-Encoding") == "chunked"
+        assert [user["login"] for user in users] == ["ada", *(f"user{number}" for number in range(300))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
@@ -87,8 +87,10 @@ def answer(body: Any, status: int = 200, **headers: str) -> Response:
 
 
 def stream(pieces: Iterable[str]) -> Response:
-    """Pieces of JSON as they come, in constant memory."""
-    return Response(_gathered(pieces), headers=HEADERS)
+    """Pieces of JSON as they come, in constant memory; few of them are one answer, as by whole()."""
+    blocks = _gathered(pieces)
+    first = [*islice(blocks, 2)]
+    return Response(first[0] if len(first) == 1 else chain(first, blocks), headers=HEADERS)
 
 
 def whole(pieces: Iterable[str]) -> Response:

@@ -1,6 +1,7 @@
 """One connection: who is too slow to be kept, and who is not listened to for a moment. What it answers is in answers.py."""
 from __future__ import annotations
 
+import math
 import re
 import time
 from socket import AF_INET6, inet_pton, socket
@@ -14,7 +15,8 @@ from webadmin import counters
 from webadmin.serving import logs
 from webadmin.serving.answers import NO_REFUSAL, TOLD_SECONDS, AppTask, ErrorAnswer, Refusal, asked_of
 
-# With the 5 seconds between two looks, nobody idle or unfinished stays longer than 30.
+# Nobody idle or unfinished stays longer than 30 seconds.
+SWEEP_SECONDS = 5              # between two looks for connections to close
 SILENT_SECONDS = 25
 REQUEST_SECONDS = 25           # from first to last byte of a request ...
 SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at this rate
@@ -74,8 +76,7 @@ class _Told:
 
 class _Connection(HTTPChannel):
     task_class, error_task_class, parser_class = AppTask, ErrorAnswer, _Request
-    last_activity: float
-    begun = 0.0  # when the request that is still coming began
+    active = begun = 0.0  # by a clock that nobody sets: when something last came or went, when the request that is still coming began
     deaf_until = 0.0
 
     def __init__(self, server: Listener, sock: socket, addr: Any, adj: Any, map: Any = None):
@@ -84,6 +85,15 @@ class _Connection(HTTPChannel):
         self.source = server.told.get(self.addr[0])
         if self.source and self.source.is_fresh():
             self._listen_later()
+
+    @property
+    def last_activity(self) -> float:
+        return self.active
+
+    @last_activity.setter
+    def last_activity(self, by_the_wall: float) -> None:
+        """A clock that is set ahead would make everybody look idle, and one that is set back nobody."""
+        self.active = time.monotonic()
 
     def readable(self) -> bool:
         return super().readable() and time.monotonic() >= self.deaf_until
@@ -130,21 +140,23 @@ class _Connection(HTTPChannel):
         if type(data) is bytes and not self.total_outbufs_len:
             with self.outbuf_lock:
                 sent = self.send(data, do_close=False) if self.connected and not self.total_outbufs_len else 0
-            self.last_activity = time.time() if sent else self.last_activity
+            if sent:
+                self.active = time.monotonic()
         return sent if sent == len(data) else sent + int(super().write_soon(data[sent:] if sent else data))
 
     def received(self, data: bytes) -> bool:
         before = self.request
         taken = super().received(data)
         if self.request is not before:
-            self.begun = self.last_activity
+            self.begun = self.active
         return taken
 
-    def overdue(self, now: float) -> bool:
+    def is_overdue(self) -> bool:
         """True for a client that is silent, does not take its answer, or sends its request too slowly."""
         if self.requests and not self.total_outbufs_len:
             return False  # the app is at work
-        if now - self.last_activity > SILENT_SECONDS:
+        now = time.monotonic()
+        if now - self.active > SILENT_SECONDS:
             return True
         return self.request is not None and now - self.begun > REQUEST_SECONDS + self.request.body_bytes_received / SLOWEST_BYTES_A_SECOND
 
@@ -157,7 +169,8 @@ def _subscriber(address: str) -> str | bytes:
 class Listener(TcpWSGIServer):
     channel_class = _Connection
     stopping = False
-    deaf_until = 0.0      # the last of its connections
+    next_channel_cleanup = math.inf     # the server's own look at who is idle goes by the wall's clock; _sweep() does not
+    next_sweep = deaf_until = 0.0       # deaf_until: of the last of its connections
 
     def __init__(self, *given: Any, **named: Any):
         self.told: dict[str, _Told] = {}      # by source
@@ -166,6 +179,12 @@ class Listener(TcpWSGIServer):
     def look_seconds(self) -> float:
         """How long to wait for something to happen before all connections are looked at again."""
         return LOOK_SECONDS if time.monotonic() > self.deaf_until else DEAF_SECONDS / 10
+
+    def readable(self) -> bool:
+        if time.monotonic() >= self.next_sweep:
+            self.next_sweep = time.monotonic() + SWEEP_SECONDS
+            self._sweep()
+        return bool(super().readable())
 
     def add_task(self, connection: _Connection) -> None:
         if self.stopping or not connection.refuses_again():
@@ -185,11 +204,11 @@ class Listener(TcpWSGIServer):
         source = _subscriber(self.fix_addr(address)[0])
         return sum(_subscriber(each.addr[0]) == source for each in list(self.active_channels.values()))
 
-    def maintenance(self, now: float) -> None:
+    def _sweep(self) -> None:
         """Close overdue connections, even those whose other end never reads again; forget who is told nothing any more."""
         self.told = {source: told for source, told in list(self.told.items()) if told.is_fresh()}
         for connection in list(self.active_channels.values()):
-            if connection.overdue(now):
+            if connection.is_overdue():
                 connection.handle_close()
 
     def fix_addr(self, addr: tuple[Any, ...]) -> tuple[Any, ...]:

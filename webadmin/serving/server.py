@@ -33,7 +33,6 @@ DRAIN_SECONDS = 10             # for requests that run when the server is told t
 QUICK_SECONDS = 1              # a process that lived no longer never really started
 ROUNDS = 5                     # of all processes failing at start, before the parent gives up
 LONGEST_BACK_OFF_SECONDS = 5
-SWEEP_SECONDS = 5              # between two looks for connections to close
 OPEN_FILES = 4096              # 1,000 connections in a process, each with up to two files for long bodies, and the database's
 HEADER_BYTES = 16 * 1024
 BODY_BYTES = 17 * 1024 * 1024  # above what any page takes, so that the page itself can say what is too long
@@ -215,7 +214,7 @@ def _answer(answering: Callable[[], App], settings: Settings, listening: socket.
 def _open(app: App, settings: Settings, listening: socket.socket) -> Listener:
     behind_proxy = settings.proxies > 0
     adjustments = Adjustments(
-        threads=settings.threads, connection_limit=1000, cleanup_interval=SWEEP_SECONDS, expose_tracebacks=False, ident=None,
+        threads=settings.threads, connection_limit=1000, expose_tracebacks=False, ident=None,
         max_request_header_size=HEADER_BYTES, max_request_body_size=BODY_BYTES,
         clear_untrusted_proxy_headers=not behind_proxy)  # behind a proxy the app itself reads the trusted ones
     where = (listening.family, listening.type, listening.proto, listening.getsockname())

@@ -21,6 +21,7 @@ from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
 
 from tests.ports import free_port
+from webadmin import counters
 from webadmin.serving import answers, connections
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -279,6 +280,23 @@ def test_request_that_cannot_be_read_is_refused_safely_and_logged(server: Server
 def test_answers_do_not_tell_what_serves_them(server: Server) -> None:
     with server.connect(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as client:
         assert b"server:" not in client.recv(65_536).lower()
+
+
+def test_who_holds_more_connections_leaves_the_next_to_another_process_for_a_moment(monkeypatch) -> None:
+    """Or whoever is quickest to take them would serve a client's eight alone."""
+    others = [0]
+    monkeypatch.setattr(counters, "each", lambda name: others)
+    listener = object.__new__(connections.Listener)
+    listener.active_channels = dict.fromkeys(range(connections.MOST_AHEAD))
+    assert not listener._leaves_it(), "so few more are none"
+    for _ in range(2):
+        listener.active_channels[len(listener.active_channels)] = None
+        time.sleep(6 * connections.MOMENT_SECONDS)
+        assert listener._leaves_it() and listener.look_seconds() < connections.MOMENT_SECONDS < connections.LOOK_SECONDS
+        time.sleep(connections.MOMENT_SECONDS)
+        assert not listener._leaves_it(), "nobody else took it"
+    others[0] = len(listener.active_channels)
+    assert not listener._leaves_it()
 
 
 def test_one_source_does_not_take_every_connection(start: Callable[..., Server]) -> None:

@@ -16,8 +16,8 @@ BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
 STATUSES = (1, 2, 3, 4, 5)
 EVENTS = ("signed-in", "signed-out", "wrong-password", "no-second-factor", "wrong-passkey", "copied-passkey", "not-admitted", "turned-away",
           "change")
-NAMES = ("pid", "hashing", "requests_us", *(f"status {each}" for each in STATUSES), *(f"until {each}" for each in (*BUCKETS_MS, "all")),
-         *(f"event {each}" for each in EVENTS))
+NAMES = ("pid", "connections", "hashing", "requests_us", *(f"status {each}" for each in STATUSES),
+         *(f"until {each}" for each in (*BUCKETS_MS, "all")), *(f"event {each}" for each in EVENTS))
 
 _BY_STATUS = {each: f"status {each}" for each in STATUSES}
 _UNTIL = [f"until {each}" for each in (*BUCKETS_MS, "all")]
@@ -33,7 +33,12 @@ def take_place(number: int) -> None:
     global _place
     _place = number % PLACES
     _write("pid", os.getpid())
+    _write("connections", 0)
     _write("hashing", 0)
+
+
+def holds(connections: int) -> None:
+    _write("connections", connections)
 
 
 def add(name: str, count: int = 1) -> None:
@@ -64,11 +69,13 @@ def each(name: str) -> Iterable[int]:
 
 
 def _alive(pid: int) -> bool:
+    if not pid:
+        return False
     try:
         os.kill(pid, 0)
     except OSError:
         return False
-    return pid > 0
+    return True
 
 
 def _offset(place: int, name: str) -> int:

@@ -74,6 +74,7 @@ def _lines() -> Iterator[str]:
     yield from _family("changes_total", "counter", "Changes written", [("", counters.total("event change"))])
     yield from _family("sessions", "gauge", "Browsers that are signed in",
                        [("", sessions.count())])
+    yield from _family("connections", "gauge", "Connections that clients keep open", [("", sum(counters.each("connections")))])
     yield from _family("hashing", "gauge", "Passwords that are being hashed or wait for it", [("", sum(counters.each("hashing")))])
     yield from _family("processes", "gauge", "Processes that answer", [("", len(list(counters.each("pid"))))])
 

@@ -1,9 +1,12 @@
 """A flood from one source: refused before anything is written, and never in the way of others."""
 from __future__ import annotations
 
+import os
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -13,6 +16,7 @@ from webadmin.accounts import activity, hashing, passwords, read_only, registrat
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Change, Detail, Throttle
+from webadmin.accounts.sources import Trust
 from webadmin.pages import shown
 from webadmin.store import database
 
@@ -121,22 +125,77 @@ def test_who_waits_as_told_is_no_suspect(store, clock):
         sources.refused(PERSON.source, Busy())
     clock(seconds=sources.HASTY_SECONDS)
     sources.refused(PERSON.source, Busy())
-    assert not sources.is_suspect(PERSON.source) and not sources.is_suspect("")
+    assert sources.trust_of(PERSON.source) == Trust.NEW and sources.trust_of("") == Trust.KNOWN
 
 
-def test_the_last_comer_is_heard_as_often_as_the_first_and_suspects_in_every_third_turn(store):
-    begun, gate = threading.Event(), threading.Event()
-    heard: list[str] = []
+def test_who_mistypes_is_no_suspect_once_he_has_typed_again_and_who_signed_in_is_known_to_every_process(bob, monkeypatch):
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def told(password: str, seconds: float) -> Trust:
+        nonlocal now
+        with suppress(WrongCredentials):
+            signin.authenticate("bob", password, by=PERSON)
+        now += seconds
+        return sources.trust_of(PERSON.source)
+    assert told("a typo", 0) == Trust.SUSPECT
+    assert told(PASSWORD, sources.TYPING_SECONDS) == Trust.KNOWN
+    assert told("a typo", sources.TYPING_SECONDS) == Trust.SUSPECT, "the second within the minute"
+    now += sources.SUSPECT_SECONDS
+    assert sources.trust_of(PERSON.source) == Trust.KNOWN and sources.trust_of(FLOOD.source) == Trust.NEW
+    if not (child := os.fork()):
+        sources.succeeded(FLOOD.source)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert sources.trust_of(FLOOD.source) == Trust.KNOWN
+    now += sources.KNOWN_SECONDS
+    assert sources.trust_of(FLOOD.source) == Trust.NEW
+
+
+@contextmanager
+def all_lanes_held(turn: hashing.Turn) -> Iterator[None]:
+    gate, begun = threading.Event(), threading.Barrier(len(turn.lanes) + 1)
+    running = [lane.submit("first", lambda: (begun.wait(10), gate.wait(10))) for lane in turn.lanes.values()]
+    begun.wait(10)
+    yield
+    gate.set()
+    for each in running:
+        each.result(10)
+
+
+def test_two_turns_of_three_are_the_last_comers_and_suspects_wait_for_nobody_but_each_other(store):
+    heard: dict[Trust, list[str]] = {Trust.NEW: [], Trust.SUSPECT: []}
     turn = hashing.Turn()
     for bad in ("bad 1", "bad 2"):
         sources.failed(bad)
-    running = turn.submit("first", lambda: (begun.set(), gate.wait(10)))
-    begun.wait(10)
-    waiting = [turn.submit(each, lambda each=each: heard.append(each)) for each in ("bad 1", "a", "b", "bad 2", "c", "d")]
-    gate.set()
-    for each in [running, *waiting]:
+    with all_lanes_held(turn):
+        waiting = [turn.submit(each, lambda each=each: heard[sources.trust_of(each)].append(each))
+                   for each in ("bad 1", "a", "b", "bad 2", "c", "d")]
+    for each in waiting:
         each.result(10)
-    assert heard == ["a", "bad 1", "d", "b", "bad 2", "c"]
+    turn.end()
+    assert heard == {Trust.NEW: ["d", "a", "c", "b"], Trust.SUSPECT: ["bad 2", "bad 1"]}
+
+
+def test_the_first_who_waits_gives_way_to_whoever_finds_no_place_after_a_second(bob, monkeypatch):
+    turn = hashing.this_process()
+    with ThreadPoolExecutor(1) as others, ExitStack() as held, all_lanes_held(turn):
+        first = others.submit(lambda: hashing.in_turn(lambda: None, source="the first"))
+        while not turn.lanes[Trust.NEW].waiting:
+            time.sleep(0.001)
+        for number in range(hashing.shares.of_new - 1):
+            held.enter_context(turn.place_of(f"10.0.0.{number}"))
+        with pytest.raises(Busy):
+            signin.authenticate("bob", PASSWORD, by=PERSON)
+        assert Throttle.select().count() == 0 and not first.done()
+        monkeypatch.setattr(hashing, "PATIENCE_SECONDS", 0)
+        hashing.must_have_room(PERSON.source)
+        held.enter_context(turn.place_of(PERSON.source))
+        with pytest.raises(Busy):
+            first.result(10)
+        with pytest.raises(Busy):
+            held.enter_context(turn.place_of(FLOOD.source))
+    assert signin.authenticate("bob", PASSWORD, by=PERSON).id == bob.id and turn.held == 0
 
 
 def test_one_who_makes_accounts_leaves_places_to_others(ada, bob):

@@ -21,18 +21,20 @@ OWNERS, THIEFS = "the owner's next sentence", "the thief's own sentence"
 
 @contextmanager
 def held_up(act: Callable[[], Any]) -> Iterator[list[Any]]:
-    """`act` runs on a thread of its own and waits for the hashing thread until the block ends; then the list holds what came of it.
+    """`act` runs on a thread of its own and waits for the hashing threads until the block ends; then the list holds what came of it.
 
     What the block hashes would wait as well: see change_password_aside.
     """
-    begun, gate, came = threading.Event(), threading.Event(), []
-    turn = hashing.this_process()
+    gate, came = threading.Event(), []
+    lanes = hashing.this_process().lanes.values()
+    all_begun = threading.Barrier(len(lanes) + 1)
 
     def hold() -> None:
-        begun.set()
+        all_begun.wait(20)
         gate.wait(20)
-    turn.submit("", hold)
-    begun.wait(20)
+    for lane in lanes:
+        lane.submit("", hold)
+    all_begun.wait(20)
 
     def run() -> None:
         with database.connection():
@@ -42,7 +44,7 @@ def held_up(act: Callable[[], Any]) -> Iterator[list[Any]]:
                 came.append(wrong)
     thread = threading.Thread(target=run)
     thread.start()
-    while not any(turn.waiting.values()) and thread.is_alive():
+    while not any(lane.waiting for lane in lanes) and thread.is_alive():
         time.sleep(0.002)
     yield came
     gate.set()

@@ -7,7 +7,7 @@ import time
 import bcrypt
 import pytest
 
-from webadmin.accounts import hashing, passwords, policies
+from webadmin.accounts import hashing, passwords, policies, sources
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import Busy, WeakPassword
 
@@ -181,15 +181,20 @@ def test_passwords_leave_threads_to_the_pages():
         shares = hashing.shares_of(threads)
         assert 1 <= shares.of_one_source <= shares.hashing and shares.hashing + shares.on_another < threads, threads
         assert shares.of_one_source >= 2 or shares.hashing == 1, "two people of one address may sign in at once"
-        assert shares.hashing <= 9, "nobody waits longer than nine checks take"
-    assert hashing.shares_of(16) == hashing.shares_of(128) == hashing.Shares(9, 6, 2, 6, 4)
-    assert hashing.shares_of(1) == hashing.Shares(1, 1, 1, 1, 0)
+        assert 1 <= shares.of_suspects <= shares.of_new <= shares.hashing <= 9, "nobody waits longer than nine checks take"
+    assert hashing.shares_of(16) == hashing.shares_of(128) == hashing.Shares(9, 7, 5, 6, 2, 4)
+    assert hashing.shares_of(1) == hashing.Shares(1, 1, 1, 1, 1, 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "PRIO_PROCESS"), reason="only Linux gives one thread a priority")
-def test_hashing_runs_on_a_thread_behind_all_others():
+def test_hashing_runs_on_threads_behind_all_others_and_guessers_behind_people():
     hashing.rest()
     passwords.configure(bcrypt_cost=passwords.USUAL_COST)
-    assert hashing.in_turn(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())) == hashing.NICENESS
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < hashing.NICENESS
+    sources.succeeded("192.0.2.1")
+    for _ in range(2):
+        sources.failed("192.0.2.3")
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    known, new, suspect = (hashing.in_turn(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), source=f"192.0.2.{number}")
+                           for number in (1, 2, 3))
+    assert mine < known < new < suspect
     hashing.rest()

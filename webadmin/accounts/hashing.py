@@ -1,20 +1,24 @@
-"""The one thread of a web process that hashes, behind all others, and who waits for it."""
+"""The threads of a web process that hash, behind all others, and who waits for them."""
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from webadmin import counters
 from webadmin.accounts import sources
 from webadmin.accounts.errors import Busy
+from webadmin.accounts.sources import Trust
 
-NICENESS = 9
+NICENESS = {Trust.KNOWN: 1, Trust.NEW: 2, Trust.SUSPECT: 15}
+PATIENCE_SECONDS = 1
 THREADS = 16     # of a process, as settings has them
 _Result = TypeVar("_Result")
 
@@ -23,19 +27,23 @@ _Result = TypeVar("_Result")
 class Shares:
     """How many threads of a process passwords may hold at once: the rest serve."""
 
-    hashing: int           # the one that is checked, and those that wait for it; beyond, 503
+    hashing: int           # those that are checked, and those that wait for it; beyond, 503
+    of_new: int            # no more than these, where a source that is not known asks for one
+    of_suspects: int       # ... where one that failed lately does
     of_one_source: int     # among them
     of_one_device: int     # among them, that has signed in before
-    of_suspects: int       # no more than these, where a source that failed lately asks for one
     on_another: int        # that wait for another's check of the same password
+
+    def of(self, trust: Trust) -> int:
+        return {Trust.KNOWN: self.hashing, Trust.NEW: self.of_new, Trust.SUSPECT: self.of_suspects}[trust]
 
 
 def shares_of(threads: int) -> Shares:
-    """9, 6, 2, 6 and 4 of sixteen threads or more; of fewer the same part, though one is always checked, and two of one source may ask."""
+    """9, 7, 5, 6, 2 and 4 of sixteen threads or more; of fewer the same part, but one at least, and two of one source."""
     some = min(threads, THREADS)
-    whole, part = max(1, some * 9 // THREADS), max(1, some * 6 // THREADS)
+    whole, of_new, of_suspects, of_one = (max(1, some * each // THREADS) for each in (9, 7, 5, 6))
     two = min(2, whole)
-    return Shares(whole, max(part, two), two, part, some // 4)
+    return Shares(whole, of_new, of_suspects, max(of_one, two), two, some // 4)
 
 
 quick, shares = False, shares_of(THREADS)    # set by configure
@@ -48,36 +56,34 @@ def configure(*, is_quick: bool, threads: int) -> None:
     _turn = Turn()
 
 
-def _step_back() -> None:
+def _step_back(niceness: int) -> None:
     """Behind what serves pages, though not so far that a good sign-in waits for seconds beside busy ones (docs/security.md, R10). A quick
     hash, in tests, would only be waited for. Only Linux gives one thread a priority of its own."""
     with suppress(AttributeError, OSError):
         if not quick:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 class Turn:
-    """One thread of low priority: all cores hash when nothing else runs, and a flood never stops the pages.
+    """Threads of low priority: all cores hash when nothing else runs, and a flood never stops the pages.
 
-    Sources take turns, so that whoever asks once waits for one of a flood's checks and not for all of them. Some places, and two turns of
-    three, are for sources that did not fail lately; and of these the last comer is heard as often as the first, for what waited before may
-    all be a flood of many addresses.
+    One for each trust, the lower behind the higher, so that the checks of a flood hold up nobody's who is known, nor those of guessers
+    anybody's who comes for the first time. Of those the first gives way, once he has waited for some time, to who finds no place.
     """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.held, self.turns = 0, 0      # places, and checks so far
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_step_back)
+        self.held = 0      # places
         self.lock = threading.Lock()
-        self.waiting: dict[str, deque[tuple[Callable[[], Any], Future[Any]]]] = {}      # by source, the next one first
+        self.lanes = {trust: Lane(niceness) for trust, niceness in NICENESS.items()}
 
     @contextmanager
     def place_of(self, source: str) -> Iterator[None]:
-        """Raises Busy where too many are held: for a suspect, so many that others would find none."""
-        suspect = sources.is_suspect(source)
+        """Raises Busy where too many are held: so many that those who are trusted more would find none."""
+        trust = sources.trust_of(source)
         with self.lock:
-            if self.held >= (shares.of_suspects if suspect else shares.hashing):
-                raise Busy(unheard_seconds=sources.UNHEARD_SECONDS if suspect else 0)
+            if self.held >= shares.of(trust) and not (trust == Trust.NEW and self.lanes[trust].give_way()):
+                raise Busy(unheard_seconds=0 if trust else sources.UNHEARD_SECONDS)
             self.held += 1
         try:
             yield
@@ -85,32 +91,72 @@ class Turn:
             with self.lock:
                 self.held -= 1
 
+    def has_room(self, source: str) -> bool:
+        trust = sources.trust_of(source)
+        return self.held < shares.of(trust) or trust == Trust.NEW and self.lanes[trust].may_give_way()
+
+    def submit(self, source: str, work: Callable[[], _Result]) -> Future[_Result]:
+        return self.lanes[sources.trust_of(source)].submit(source, work)
+
+    def end(self) -> None:
+        for lane in self.lanes.values():
+            lane.thread.shutdown()
+
+
+class _Waiting(NamedTuple):
+    work: Callable[[], Any]
+    future: Future[Any]
+    since: float
+
+
+class Lane:
+    """One thread, and who waits for it. Sources take turns, so that whoever asks once waits for one of another's checks and not for all of
+    them. Two turns of three are the last comer's, for what waited before may all be a flood of many addresses."""
+
+    def __init__(self, niceness: int) -> None:
+        self.turns = 0
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=partial(_step_back, niceness))
+        self.lock = threading.RLock()
+        self.waiting: dict[str, deque[_Waiting]] = {}      # by source, the next one first
+
     def submit(self, source: str, work: Callable[[], _Result]) -> Future[_Result]:
         future: Future[_Result] = Future()
         with self.lock:
-            self.waiting.setdefault(source, deque()).append((work, future))
+            self.waiting.setdefault(source, deque()).append(_Waiting(work, future, time.monotonic()))
         self.thread.submit(self._do_next)
         return future
 
+    def may_give_way(self) -> bool:
+        with self.lock:
+            first = next(iter(self.waiting.values()), None)
+            return first is not None and time.monotonic() - first[0].since > PATIENCE_SECONDS
+
+    def give_way(self) -> bool:
+        """Refuse the first comer, if he has waited long enough, for whoever comes now."""
+        with self.lock:
+            if not self.may_give_way():
+                return False
+            refused = self._take(next(iter(self.waiting)))
+        refused.future.set_exception(Busy())
+        return True
+
     def _do_next(self) -> None:
         with self.lock:
-            source = self._next_source()
-            queue = self.waiting.pop(source)
-            work, future = queue.popleft()
-            if queue:
-                self.waiting[source] = queue      # behind the others
+            if not self.waiting:      # he gave way
+                return
+            self.turns += 1
+            work, future, _ = self._take(next(iter(self.waiting) if self.turns % 3 == 0 else reversed(self.waiting)))
         try:
             future.set_result(work())
         except BaseException as wrong:
             future.set_exception(wrong)
 
-    def _next_source(self) -> str:
-        """Of three turns one is the last comer's, one the first comer's, and one that of the first suspect."""
-        self.turns += 1
-        good = [each for each in self.waiting if not sources.is_suspect(each)]
-        if not good or self.turns % 3 == 0:
-            return next((each for each in self.waiting if each not in good), good[0] if good else "")
-        return good[-1 if self.turns % 3 == 1 else 0]
+    def _take(self, source: str) -> _Waiting:
+        queue = self.waiting.pop(source)
+        taken = queue.popleft()
+        if queue:
+            self.waiting[source] = queue      # behind the others
+        return taken
 
 
 _turn = Turn()
@@ -118,8 +164,8 @@ _turn = Turn()
 
 def must_have_room(source: str) -> None:
     """Raises Busy where too many wait already: asked before anything is written for an attempt that would not be heard."""
-    with this_process().place_of(source):
-        pass
+    if not this_process().has_room(source):
+        raise Busy(unheard_seconds=0 if sources.trust_of(source) else sources.UNHEARD_SECONDS)
 
 
 def in_turn(work: Callable[[], _Result], *, source: str = "") -> _Result:
@@ -142,7 +188,7 @@ def this_process() -> Turn:
 
 
 def rest() -> None:
-    """End the thread; the next hashing begins another. No thread may run where the server forks: what it holds just then stays held."""
+    """End the threads; the next hashing begins others. No thread may run where the server forks: what it holds just then stays held."""
     global _turn
-    _turn.thread.shutdown()
+    _turn.end()
     _turn = Turn()

@@ -19,7 +19,6 @@ from webadmin.accounts.second_factors.factors import Held
 from webadmin.accounts.throttle import Attempt
 from webadmin.store import database
 
-DEVICE = "device of "
 Second = Callable[[Account], bool]      # proves the second factor of an account that it gets, held, in a transaction
 
 
@@ -134,14 +133,14 @@ def _proved(known: Account | None, name: str, password: str, by: Actor, device: 
 
 def _source(known: Account | None, by: Actor, device: str) -> str:
     """As what the attempt waits in the queue: a device that is known as itself, so that nobody beside it holds it up."""
-    return f"{DEVICE}{known.id}" if known and throttle.is_known_device(known, device) else tallies.network(by.source)
+    return f"{sources.DEVICE}{known.id}" if known and throttle.is_known_device(known, device) else tallies.network(by.source)
 
 
 @contextmanager
 def _under_way(source: str, by: Actor) -> Iterator[None]:
     """Raises TooManyAttempts or Busy before anything is looked at."""
     shares = hashing.shares
-    if source.startswith(DEVICE):
+    if source.startswith(sources.DEVICE):
         devices = f"devices at {tallies.network(by.source)}"
         with sources.attempt(devices, shares.of_one_source), sources.attempt(source, shares.of_one_device):
             yield
@@ -206,6 +205,7 @@ def confirm_by(second: Second, account: Account, *, by: Actor, device: str = "")
 
 def welcome(account: Account, *, by: Actor, proof: Mapping[str, str] | None = None) -> None:
     """Note the sign-in of an account that has just proved itself, and by which `proof` where it was no password."""
+    sources.succeeded(tallies.network(by.source))
     with database.transaction():
         Account.update(last_signed_in_at=database.now()).where(Account.id == account.id).execute()
         changes.record(Kind.SIGNED_IN, by=by.as_account(account), account=account, after=proof)

@@ -22,10 +22,14 @@ REQUEST_SECONDS = 25           # from first to last byte of a request ...
 SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at this rate
 MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 
+# Whoever is quickest would take all connections that a client opens and keeps, and serve them alone.
+MOST_AHEAD = 1                 # connection that a process may hold more than another, which gets a moment to take the next
+MOMENT_SECONDS = 0.002
+
 # A flood must not take the pages' share. Who is told over and over to come back later, and asks on, gets the same answer again, without a
 # thread, and a moment later each time: one connection, or all of a source that nobody is heard from just now.
 TOLD_OFTEN = 10
-DEAF_SECONDS = 0.07
+DEAF_SECONDS = 0.06
 ASKING_SECONDS = 0.1
 LOOK_SECONDS = 1
 
@@ -170,7 +174,9 @@ class Listener(TcpWSGIServer):
     channel_class = _Connection
     stopping = False
     next_channel_cleanup = math.inf     # the server's own look at who is idle goes by the wall's clock; _sweep() does not
-    next_sweep = deaf_until = 0.0       # deaf_until: of the last of its connections
+    next_sweep = 0.0
+    deaf_until = 0.0                    # the last of its connections
+    left_until = 0.0                    # to another process
 
     def __init__(self, *given: Any, **named: Any):
         self.told: dict[str, _Told] = {}      # by source
@@ -178,13 +184,17 @@ class Listener(TcpWSGIServer):
 
     def look_seconds(self) -> float:
         """How long to wait for something to happen before all connections are looked at again."""
-        return LOOK_SECONDS if time.monotonic() > self.deaf_until else DEAF_SECONDS / 10
+        now = time.monotonic()
+        if now < self.left_until:
+            return MOMENT_SECONDS / 2
+        return LOOK_SECONDS if now > self.deaf_until else DEAF_SECONDS / 10
 
     def readable(self) -> bool:
+        counters.holds(len(self.active_channels))
         if time.monotonic() >= self.next_sweep:
             self.next_sweep = time.monotonic() + SWEEP_SECONDS
             self._sweep()
-        return bool(super().readable())
+        return time.monotonic() >= self.left_until and bool(super().readable())
 
     def add_task(self, connection: _Connection) -> None:
         if self.stopping or not connection.refuses_again():
@@ -192,11 +202,19 @@ class Listener(TcpWSGIServer):
 
     def accept(self) -> Any:
         """The next connection, unless its source holds so many that it would leave none to others; behind a proxy all have one source."""
-        taken = super().accept()
+        taken = None if self._leaves_it() else super().accept()
         if taken and self.adj.clear_untrusted_proxy_headers and self._held_by(taken[1]) >= MOST_OF_ONE_SOURCE:
             taken[0].close()
             return None
         return taken
+
+    def _leaves_it(self) -> bool:
+        now, was_left = time.monotonic(), self.left_until
+        self.left_until = 0
+        if now < was_left + 5 * MOMENT_SECONDS or len(self.active_channels) <= min(counters.each("connections")) + MOST_AHEAD:
+            return False
+        self.left_until = now + MOMENT_SECONDS
+        return True
 
     def _held_by(self, address: tuple[Any, ...]) -> int:
         if len(self.active_channels) < MOST_OF_ONE_SOURCE:

@@ -22,12 +22,12 @@ from waitress.parser import HTTPRequestParser
 
 from tests.ports import free_port
 from webadmin import counters
-from webadmin.serving import answers, connections
+from webadmin.serving import connections, refusals
 
 ROOT = Path(__file__).resolve().parent.parent
 HELPER = """
 import os, sys, time
-from webadmin.serving import answers, connections, server
+from webadmin.serving import answers, connections, refusals, server
 from webadmin.settings import load
 
 if os.environ.get("HURRY"):
@@ -44,7 +44,7 @@ def app(environ, start_response):
     if environ["PATH_INFO"] in ("/refused", "/twelve"):
         app.asked = getattr(app, "asked", 0) + (environ["PATH_INFO"] == "/refused")
         if environ["QUERY_STRING"].startswith("source"):
-            environ[answers.WHOLE_SOURCE] = answers.TOLD_SECONDS
+            environ[answers.WHOLE_SOURCE] = refusals.TOLD_SECONDS
         cookie = [("Set-Cookie", "a=b")] if environ["QUERY_STRING"] == "cookie" else []
         answer = f"refused {app.asked}".encode()
         start_response("429 Too Many Requests", [("Content-Length", str(len(answer))), ("Retry-After", "1"), *cookie])
@@ -366,19 +366,46 @@ def test_a_source_that_is_not_heard_hears_it_again_on_new_connections(start: Cal
     assert told_anew(server, "/refused?source", *headers)[0] == f"refused {last + 3}"
 
 
+def test_what_very_many_are_refused_is_answered_a_moment_later_and_nothing_else_is(start: Callable[..., Server]) -> None:
+    """So many new clients would else take the pages' share, whoever they are."""
+    server = start(WEBADMIN_WORKERS="1")
+
+    def least_seconds(path: str) -> float:
+        return min(told_anew(server, path)[1] for _ in range(5))
+    assert least_seconds("/refused") < refusals.DEAF_SECONDS
+    for _ in range(refusals.CROWD):
+        told_anew(server, "/refused")
+    assert least_seconds("/refused") >= refusals.DEAF_SECONDS > least_seconds("/")
+    time.sleep(refusals.TOLD_SECONDS + 0.1)
+    assert least_seconds("/refused") < refusals.DEAF_SECONDS
+
+
+def test_by_basic_every_path_asks_for_the_same() -> None:
+    crowds = refusals.Crowds()
+
+    def asks(head: bytes) -> HTTPRequestParser:
+        request = HTTPRequestParser(Adjustments())
+        request.received(head + b"\r\nHost: a\r\n\r\n")
+        return request
+    for number in range(refusals.CROWD):
+        crowds.refuse(asks(b"GET /api/v2/users/%d HTTP/1.1\r\nAuthorization: Basic %d" % (number, number)))
+    assert crowds.ask_for(asks(b"GET /api/v2/users HTTP/1.1\r\nAuthorization: basic abc"))
+    assert not crowds.ask_for(asks(b"GET /api/v2/users HTTP/1.1\r\nAuthorization: Bearer abc"))
+
+
 def test_when_its_time_is_over_one_asks_anew_and_the_others_hear_the_old_answer_meanwhile() -> None:
     request = HTTPRequestParser(Adjustments())
     request.received(b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
-    refusal = answers.Refusal(answers.asked_of(request), True, b"wait", False, {}, time.monotonic() + 60)
-    told = connections._Told()
-    for _ in range(connections.TOLD_OFTEN):
+    refusal = refusals.Refusal(refusals.asked_of(request), True, b"wait", False, {}, time.monotonic() + 60)
+    told = refusals.Told()
+    for _ in range(refusals.TOLD_OFTEN):
         told.again(refusal)
     assert told.answer(request) is refusal
     told.refusal = refusal._replace(until=time.monotonic() - 0.01)
     assert told.answer(request) is None
     again = told.answer(request)
     assert again and again.answer == b"wait"
-    told.refusal = refusal._replace(until=time.monotonic() - answers.TOLD_SECONDS - 0.01)
+    told.refusal = refusal._replace(until=time.monotonic() - refusals.TOLD_SECONDS - 0.01)
     assert told.answer(request) is None and told.answer(request) is None, "nobody asked for so long that all is forgotten"
 
 

@@ -114,7 +114,7 @@ class Lane:
     them. Two turns of three are the last comer's, for what waited before may all be a flood of many addresses."""
 
     def __init__(self, niceness: int) -> None:
-        self.turns = 0
+        self.turns, self.gave_way = 0, 0.0
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=partial(_step_back, niceness))
         self.lock = threading.RLock()
         self.waiting: dict[str, deque[_Waiting]] = {}      # by source, the next one first
@@ -129,14 +129,14 @@ class Lane:
     def may_give_way(self) -> bool:
         with self.lock:
             first = next(iter(self.waiting.values()), None)
-            return first is not None and time.monotonic() - first[0].since > PATIENCE_SECONDS
+            return first is not None and time.monotonic() - max(first[0].since, self.gave_way) > PATIENCE_SECONDS
 
     def give_way(self) -> bool:
         """Refuse the first comer, if he has waited long enough, for whoever comes now."""
         with self.lock:
             if not self.may_give_way():
                 return False
-            refused = self._take(next(iter(self.waiting)))
+            refused, self.gave_way = self._take(next(iter(self.waiting))), time.monotonic()
         refused.future.set_exception(Busy())
         return True
 

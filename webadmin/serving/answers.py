@@ -1,23 +1,20 @@
-"""One request at the server: its answer, one line of the log, and a refusal that may be given again."""
+"""One request at the server: its answer, and one line of the log."""
 from __future__ import annotations
 
 import re
 import time
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError, build_http_date
 
 from webadmin import counters, security
 from webadmin.serving import logs
+from webadmin.serving.refusals import TOLD_SECONDS, TOLD_TO_WAIT, Refusal, asked_of
 
 LONGEST_PATH = 1000            # characters in the log
 
-# A second is the shortest time that anyone is told to wait.
-TOLD_TO_WAIT = (429, 503)
-TOLD_SECONDS = 1
 WHOLE_SOURCE = "webadmin.whole_source"      # in the environ: for so many seconds nobody from there is heard
 
 # A request that cannot be read never reaches the app, so its answer gets its headers here.
@@ -25,28 +22,6 @@ PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
 
 # What follows /setup/ signs somebody in, so it is never written down.
 _secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
-
-
-class Refusal(NamedTuple):
-    """An answer that holds for a moment, for whoever asks the same, so that nobody gets another one's. What a body asks for is not known
-    here: such an answer is given again only where it is the same for all of a source."""
-
-    asked: tuple[str, ...]
-    for_all: bool
-    answer: bytes
-    closes: bool              # the connection, as the client wished
-    line: dict[str, Any]      # of the log
-    until: float
-
-    def is_fresh(self) -> bool:
-        return time.monotonic() < self.until
-
-
-NO_REFUSAL = Refusal((), False, b"", False, {}, 0)
-
-
-def asked_of(request: HTTPRequestParser) -> tuple[str, ...]:
-    return (request.first_line, *(request.headers.get(name, "") for name in ("HOST", "COOKIE", "AUTHORIZATION", "CONNECTION")))
 
 
 class _Logged:
@@ -106,9 +81,9 @@ class _Logged:
         if status not in TOLD_TO_WAIT:
             self.channel.heard(self.request, status != 401)
         elif self._can_be_said_again():
-            until = time.monotonic() + environ.get(WHOLE_SOURCE, TOLD_SECONDS)
-            for_all = WHOLE_SOURCE in environ
-            self.channel.refuse(Refusal(asked_of(self.request), for_all, self._head() + self.refusal, self.close_on_finish, line, until))
+            until, for_all = time.monotonic() + environ.get(WHOLE_SOURCE, TOLD_SECONDS), WHOLE_SOURCE in environ
+            answer = self._head() + self.refusal
+            self.channel.refuse(self.request, Refusal(asked_of(self.request), for_all, answer, self.close_on_finish, line, until))
 
     def _can_be_said_again(self) -> bool:
         """It is whole, and sets no cookie."""

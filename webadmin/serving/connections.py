@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections import deque
 from socket import AF_INET6, inet_pton, socket
 from typing import Any
 
@@ -13,7 +14,8 @@ from waitress.server import TcpWSGIServer
 
 from webadmin import counters
 from webadmin.serving import logs
-from webadmin.serving.answers import NO_REFUSAL, TOLD_SECONDS, AppTask, ErrorAnswer, Refusal, asked_of
+from webadmin.serving.answers import AppTask, ErrorAnswer
+from webadmin.serving.refusals import DEAF_SECONDS, Crowds, Refusal, Told, asked_of
 
 # Nobody idle or unfinished stays longer than 30 seconds.
 SWEEP_SECONDS = 5              # between two looks for connections to close
@@ -26,11 +28,6 @@ MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 MOST_AHEAD = 1                 # connection that a process may hold more than another, which gets a moment to take the next
 MOMENT_SECONDS = 0.002
 
-# A flood must not take the pages' share. Who is told over and over to come back later, and asks on, gets the same answer again, without a
-# thread, and a moment later each time: one connection, or all of a source that nobody is heard from just now.
-TOLD_OFTEN = 10
-DEAF_SECONDS = 0.06
-ASKING_SECONDS = 0.1
 LOOK_SECONDS = 1
 
 ENCODING = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -48,36 +45,6 @@ class _Request(HTTPRequestParser):
             raise ParsingError("Transfer-Encoding twice")
 
 
-class _Told:
-    """What somebody was told in a row, to come back later."""
-
-    def __init__(self) -> None:
-        self.refusals, self.refusal = 0, NO_REFUSAL
-
-    def again(self, refusal: Refusal) -> None:
-        goes_on = time.monotonic() < self.refusal.until + TOLD_SECONDS
-        self.refusals = self.refusals + 1 if goes_on else 1
-        self.refusal = refusal
-
-    def is_fresh(self) -> bool:
-        return self.refusals >= TOLD_OFTEN and self.refusal.is_fresh()
-
-    def answer(self, request: HTTPRequestParser) -> Refusal | None:
-        """What answers this request too. Other threads may put another in its place meanwhile.
-
-        When its time is over one request is let through to ask anew; those that come before it has its answer hear the old one.
-        """
-        refusal = self.refusal
-        known = self.refusals >= TOLD_OFTEN and not request.error and refusal.asked == asked_of(request)
-        if not known or request.body_rcv and not refusal.for_all:
-            return None
-        if not refusal.is_fresh():
-            if time.monotonic() < refusal.until + TOLD_SECONDS:
-                self.refusal = refusal._replace(until=time.monotonic() + ASKING_SECONDS)
-            return None
-        return refusal
-
-
 class _Connection(HTTPChannel):
     task_class, error_task_class, parser_class = AppTask, ErrorAnswer, _Request
     active = begun = 0.0  # by a clock that nobody sets: when something last came or went, when the request that is still coming began
@@ -85,7 +52,7 @@ class _Connection(HTTPChannel):
 
     def __init__(self, server: Listener, sock: socket, addr: Any, adj: Any, map: Any = None):
         super().__init__(server, sock, addr, adj, map)
-        self.told = _Told()
+        self.told = Told()
         self.source = server.told.get(self.addr[0])
         if self.source and self.source.is_fresh():
             self._listen_later()
@@ -102,12 +69,13 @@ class _Connection(HTTPChannel):
     def readable(self) -> bool:
         return super().readable() and time.monotonic() >= self.deaf_until
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, request: HTTPRequestParser, refusal: Refusal) -> None:
         """Behind a proxy one connection carries many people's requests, and nobody pays for another."""
+        self.server.crowds.refuse(request)
         if self.adj.clear_untrusted_proxy_headers:
             self.told.again(refusal)
             if refusal.for_all:
-                self.source = self.server.told.setdefault(self.addr[0], _Told())
+                self.source = self.server.told.setdefault(self.addr[0], Told())
                 self.source.again(refusal)
             self._listen_later()
 
@@ -118,8 +86,6 @@ class _Connection(HTTPChannel):
 
     def refuses_again(self) -> bool:
         """Give the only request that waits the answer of a moment ago, if the same was asked all the time."""
-        if len(self.requests) > 1:      # whoever sends more at once is served one by one
-            return False
         refusal = self.told.answer(self.requests[0]) or (self.source and self.source.answer(self.requests[0]))
         if not refusal:
             return False
@@ -179,7 +145,9 @@ class Listener(TcpWSGIServer):
     left_until = 0.0                    # to another process
 
     def __init__(self, *given: Any, **named: Any):
-        self.told: dict[str, _Told] = {}      # by source
+        self.told: dict[str, Told] = {}      # by source
+        self.crowds = Crowds()
+        self.later: deque[tuple[float, _Connection]] = deque()      # and when
         super().__init__(*given, **named)
 
     def look_seconds(self) -> float:
@@ -187,18 +155,25 @@ class Listener(TcpWSGIServer):
         now = time.monotonic()
         if now < self.left_until:
             return MOMENT_SECONDS / 2
-        return LOOK_SECONDS if now > self.deaf_until else DEAF_SECONDS / 10
+        return LOOK_SECONDS if now > self.deaf_until and not self.later else DEAF_SECONDS / 10
 
     def readable(self) -> bool:
         counters.holds(len(self.active_channels))
         if time.monotonic() >= self.next_sweep:
             self.next_sweep = time.monotonic() + SWEEP_SECONDS
             self._sweep()
+        while self.later and (self.stopping or time.monotonic() >= self.later[0][0]):
+            super().add_task(self.later.popleft()[1])
         return time.monotonic() >= self.left_until and bool(super().readable())
 
     def add_task(self, connection: _Connection) -> None:
-        if self.stopping or not connection.refuses_again():
+        if self.stopping or len(connection.requests) > 1:      # whoever sends more at once is served one by one
             super().add_task(connection)
+        elif not connection.refuses_again():
+            if not connection.told.refusals and self.crowds.ask_for(connection.requests[0]):
+                self.later.append((time.monotonic() + DEAF_SECONDS, connection))
+            else:
+                super().add_task(connection)
 
     def accept(self) -> Any:
         """The next connection, unless its source holds so many that it would leave none to others; behind a proxy all have one source."""

@@ -149,6 +149,6 @@ def test_metrics_count(client, app, settings, ada, bob):
                 "webadmin_request_seconds_count": 2}
     assert expected.items() <= grown.items() and round(grown["webadmin_request_seconds_sum"], 3) == 20.003
     assert after["webadmin_processes"] >= 1 and after["webadmin_hashing"] == 0
-    counters.holds(3)
+    counters.put(connections=3)
     assert values()["webadmin_connections"] == 3
-    counters.holds(0)
+    counters.put(connections=0)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,8 +22,7 @@ from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
 
 from tests.ports import free_port
-from webadmin import counters
-from webadmin.serving import connections, refusals
+from webadmin.serving import refusals, sharing
 
 ROOT = Path(__file__).resolve().parent.parent
 HELPER = """
@@ -282,21 +282,25 @@ def test_answers_do_not_tell_what_serves_them(server: Server) -> None:
         assert b"server:" not in client.recv(65_536).lower()
 
 
-def test_who_holds_more_connections_leaves_the_next_to_another_process_for_a_moment(monkeypatch) -> None:
+def test_connections_that_stay_open_are_shared_out(server: Server) -> None:
     """Or whoever is quickest to take them would serve a client's eight alone."""
-    others = [0]
-    monkeypatch.setattr(counters, "each", lambda name: others)
-    listener = object.__new__(connections.Listener)
-    listener.active_channels = dict.fromkeys(range(connections.MOST_AHEAD))
-    assert not listener._leaves_it(), "so few more are none"
-    for _ in range(2):
-        listener.active_channels[len(listener.active_channels)] = None
-        time.sleep(6 * connections.MOMENT_SECONDS)
-        assert listener._leaves_it() and listener.look_seconds() < connections.MOMENT_SECONDS < connections.LOOK_SECONDS
-        time.sleep(connections.MOMENT_SECONDS)
-        assert not listener._leaves_it(), "nobody else took it"
-    others[0] = len(listener.active_channels)
-    assert not listener._leaves_it()
+    server.children()
+    with contextlib.ExitStack() as opened:
+        def serves() -> str:
+            connection = opened.enter_context(server.connect(b""))
+            return told(connection, "/")[0]
+        until(lambda: max(Counter(serves() for _ in range(8)).values()) == 4)
+
+
+def test_a_process_that_is_stuck_is_handed_nothing(server: Server) -> None:
+    stuck, other = server.children()
+    with contextlib.ExitStack() as opened:
+        os.kill(stuck, signal.SIGSTOP)
+        time.sleep(2 * sharing.AWAKE_SECONDS)
+        served = [told(opened.enter_context(server.connect(b"")), "/")[0] for _ in range(4)]
+        os.kill(stuck, signal.SIGCONT)
+    assert served == [str(other)] * 4
+    until(lambda: server.children() == {stuck, other})
 
 
 def test_one_source_does_not_take_every_connection(start: Callable[..., Server]) -> None:
@@ -372,12 +376,12 @@ def test_what_very_many_are_refused_is_answered_a_moment_later_and_nothing_else_
 
     def least_seconds(path: str) -> float:
         return min(told_anew(server, path)[1] for _ in range(5))
-    assert least_seconds("/refused") < refusals.DEAF_SECONDS
+    assert least_seconds("/refused") < refusals.CROWD_SECONDS
     for _ in range(refusals.CROWD):
         told_anew(server, "/refused")
-    assert least_seconds("/refused") >= refusals.DEAF_SECONDS > least_seconds("/")
+    assert least_seconds("/refused") >= refusals.CROWD_SECONDS > least_seconds("/")
     time.sleep(refusals.TOLD_SECONDS + 0.1)
-    assert least_seconds("/refused") < refusals.DEAF_SECONDS
+    assert least_seconds("/refused") < refusals.CROWD_SECONDS
 
 
 def test_by_basic_every_path_asks_for_the_same() -> None:

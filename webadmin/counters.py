@@ -16,7 +16,7 @@ BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
 STATUSES = (1, 2, 3, 4, 5)
 EVENTS = ("signed-in", "signed-out", "wrong-password", "no-second-factor", "wrong-passkey", "copied-passkey", "not-admitted", "turned-away",
           "change")
-NAMES = ("pid", "connections", "hashing", "requests_us", *(f"status {each}" for each in STATUSES),
+NAMES = ("pid", "looked_ms", "connections", "served", "hashing", "requests_us", *(f"status {each}" for each in STATUSES),
          *(f"until {each}" for each in (*BUCKETS_MS, "all")), *(f"event {each}" for each in EVENTS))
 
 _BY_STATUS = {each: f"status {each}" for each in STATUSES}
@@ -33,12 +33,14 @@ def take_place(number: int) -> None:
     global _place
     _place = number % PLACES
     _write("pid", os.getpid())
-    _write("connections", 0)
-    _write("hashing", 0)
+    for name in ("looked_ms", "connections", "served", "hashing"):
+        _write(name, 0)
 
 
-def holds(connections: int) -> None:
-    _write("connections", connections)
+def put(**counts: int) -> None:
+    """What this process has now."""
+    for name, count in counts.items():
+        _write(name, count)
 
 
 def add(name: str, count: int = 1) -> None:
@@ -65,7 +67,12 @@ def total(name: str) -> int:
 
 def each(name: str) -> Iterable[int]:
     """The value of every process that lives."""
-    return [_read(place, name) for place in range(PLACES) if _alive(_read(place, "pid"))]
+    return [counts[name] for counts in living(name).values()]
+
+
+def living(*names: str) -> dict[int, dict[str, int]]:
+    """These values of every process that lives, by its place."""
+    return {place: {name: _read(place, name) for name in names} for place in range(PLACES) if _alive(_read(place, "pid"))}
 
 
 def _alive(pid: int) -> bool:

@@ -177,6 +177,19 @@ def test_two_turns_of_three_are_the_last_comers_and_suspects_wait_for_nobody_but
     assert heard == {Trust.NEW: ["d", "a", "c", "b"], Trust.SUSPECT: ["bad 2", "bad 1"]}
 
 
+def test_the_thread_that_checks_suspects_rests_as_long_as_it_worked(store):
+    begun: dict[str, list[float]] = {PERSON.source: [], FLOOD.source: []}
+    for _ in range(2):
+        sources.failed(FLOOD.source)
+    turn = hashing.Turn()
+    for each in [turn.submit(source, lambda source=source: (begun[source].append(time.monotonic()), time.sleep(0.2)))
+                 for source in begun for _ in range(2)]:
+        each.result(10)
+    turn.end()
+    person, flood = (second - first for first, second in begun.values())
+    assert 0.2 <= person < flood and flood >= 0.4
+
+
 def test_the_first_who_waits_gives_way_to_whoever_finds_no_place_after_a_second(bob, monkeypatch):
     turn = hashing.this_process()
     with ThreadPoolExecutor(1) as others, ExitStack() as held, all_lanes_held(turn):

@@ -18,7 +18,9 @@ from webadmin.accounts.errors import Busy
 from webadmin.accounts.sources import Trust
 
 NICENESS = {Trust.KNOWN: 1, Trust.NEW: 2, Trust.SUSPECT: 15}
-PATIENCE_SECONDS = 1
+RESTS = {Trust.SUSPECT: 1}      # after each check, so many times as long as it took
+LONGEST_REST_SECONDS = 1
+PATIENCE_SECONDS = 1            # until the first who waits may have to give way
 THREADS = 16     # of a process, as settings has them
 _Result = TypeVar("_Result")
 
@@ -75,7 +77,7 @@ class Turn:
         self.pid = os.getpid()
         self.held = 0      # places
         self.lock = threading.Lock()
-        self.lanes = {trust: Lane(niceness) for trust, niceness in NICENESS.items()}
+        self.lanes = {trust: Lane(niceness, RESTS.get(trust, 0)) for trust, niceness in NICENESS.items()}
 
     @contextmanager
     def place_of(self, source: str) -> Iterator[None]:
@@ -113,8 +115,8 @@ class Lane:
     """One thread, and who waits for it. Sources take turns, so that whoever asks once waits for one of another's checks and not for all of
     them. Two turns of three are the last comer's, for what waited before may all be a flood of many addresses."""
 
-    def __init__(self, niceness: int) -> None:
-        self.turns, self.gave_way = 0, 0.0
+    def __init__(self, niceness: int, rest: float) -> None:
+        self.rest, self.turns, self.gave_way = rest, 0, 0.0
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=partial(_step_back, niceness))
         self.lock = threading.RLock()
         self.waiting: dict[str, deque[_Waiting]] = {}      # by source, the next one first
@@ -146,10 +148,12 @@ class Lane:
                 return
             self.turns += 1
             work, future, _ = self._take(next(iter(self.waiting) if self.turns % 3 == 0 else reversed(self.waiting)))
+        begun = time.monotonic()
         try:
             future.set_result(work())
         except BaseException as wrong:
             future.set_exception(wrong)
+        time.sleep(min(self.rest * (time.monotonic() - begun), LONGEST_REST_SECONDS))
 
     def _take(self, source: str) -> _Waiting:
         queue = self.waiting.pop(source)
@@ -169,7 +173,7 @@ def must_have_room(source: str) -> None:
 
 
 def in_turn(work: Callable[[], _Result], *, source: str = "") -> _Result:
-    """Run `work` on the hashing thread and wait. Raises Busy where too many wait already."""
+    """Run `work` on a hashing thread and wait. Raises Busy where too many wait already."""
     turn = this_process()
     with turn.place_of(source):
         counters.add("hashing")

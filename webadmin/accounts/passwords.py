@@ -61,7 +61,7 @@ def normal(password: str) -> str | None:
 
 
 def hash_new(password: str, *, source: str = "") -> tuple[str, str]:
-    """Hash and scheme of an accepted password, in turn with other sources'. Waits for the hashing thread; raises Busy.
+    """Hash and scheme of an accepted password, in turn with other sources'. Waits for a hashing thread; raises Busy.
 
     Never inside a transaction.
     """

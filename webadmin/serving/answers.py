@@ -1,4 +1,4 @@
-"""One request at the server: its answer, and one line of the log."""
+"""One request at the server: how it is read, its answer, and one line of the log."""
 from __future__ import annotations
 
 import re
@@ -6,6 +6,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError, build_http_date
 
@@ -22,6 +23,19 @@ PLAIN_HEADERS = [*security.HEADERS.items(), ("Cache-Control", "no-store")]
 
 # What follows /setup/ signs somebody in, so it is never written down.
 _secret = re.compile(r"(/setup/+).+", re.IGNORECASE | re.DOTALL)
+_encoding = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILINE)
+
+
+class Request(HTTPRequestParser):
+    def parse_header(self, header_plus: bytes) -> None:
+        """Refuse what a proxy and this server could read as different requests (RFC 9112 section 6.1)."""
+        super().parse_header(header_plus)
+        if "CONTENT_LENGTH" in self.headers and self.chunked:
+            raise ParsingError("Content-Length and Transfer-Encoding together")
+        if "TRANSFER_ENCODING" in self.headers:      # it stays there where the version does not know it
+            raise ParsingError("Transfer-Encoding in an old version")
+        if b"," in b",".join(_encoding.findall(header_plus)):
+            raise ParsingError("Transfer-Encoding twice")
 
 
 class _Logged:

@@ -2,20 +2,20 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections import deque
 from socket import AF_INET6, inet_pton, socket
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 
 from webadmin import counters
 from webadmin.serving import logs
-from webadmin.serving.answers import AppTask, ErrorAnswer
-from webadmin.serving.refusals import DEAF_SECONDS, Crowds, Refusal, Told, asked_of
+from webadmin.serving.answers import AppTask, ErrorAnswer, Request
+from webadmin.serving.refusals import CROWD_SECONDS, DEAF_SECONDS, Crowds, Refusal, Told, asked_of
+from webadmin.serving.sharing import Pair, Sharing
 
 # Nobody idle or unfinished stays longer than 30 seconds.
 SWEEP_SECONDS = 5              # between two looks for connections to close
@@ -24,34 +24,21 @@ REQUEST_SECONDS = 25           # from first to last byte of a request ...
 SLOWEST_BYTES_A_SECOND = 4096  # ... and longer for a body that keeps coming at this rate
 MOST_OF_ONE_SOURCE = 400       # connections, of the 1,000 that a process takes
 
-# Whoever is quickest would take all connections that a client opens and keeps, and serve them alone.
-MOST_AHEAD = 1                 # connection that a process may hold more than another, which gets a moment to take the next
-MOMENT_SECONDS = 0.002
+COUNT_SECONDS = 0.05           # between two counts of the connections that are served
+WAITING_SECONDS = 0.2          # for one answer: that is no work for this process
 
 LOOK_SECONDS = 1
 
-ENCODING = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILINE)
-
-
-class _Request(HTTPRequestParser):
-    def parse_header(self, header_plus: bytes) -> None:
-        """Refuse what a proxy and this server could read as different requests (RFC 9112 section 6.1)."""
-        super().parse_header(header_plus)
-        if "CONTENT_LENGTH" in self.headers and self.chunked:
-            raise ParsingError("Content-Length and Transfer-Encoding together")
-        if "TRANSFER_ENCODING" in self.headers:      # it stays there where the version does not know it
-            raise ParsingError("Transfer-Encoding in an old version")
-        if b"," in b",".join(ENCODING.findall(header_plus)):
-            raise ParsingError("Transfer-Encoding twice")
-
 
 class _Connection(HTTPChannel):
-    task_class, error_task_class, parser_class = AppTask, ErrorAnswer, _Request
+    task_class, error_task_class, parser_class = AppTask, ErrorAnswer, Request
     active = begun = 0.0  # by a clock that nobody sets: when something last came or went, when the request that is still coming began
     deaf_until = 0.0
+    heard_well = True     # its last request, if there was one, was neither refused nor a wrong credential
 
     def __init__(self, server: Listener, sock: socket, addr: Any, adj: Any, map: Any = None):
         super().__init__(server, sock, addr, adj, map)
+        server.serves(1)
         self.told = Told()
         self.source = server.told.get(self.addr[0])
         if self.source and self.source.is_fresh():
@@ -71,6 +58,7 @@ class _Connection(HTTPChannel):
 
     def refuse(self, request: HTTPRequestParser, refusal: Refusal) -> None:
         """Behind a proxy one connection carries many people's requests, and nobody pays for another."""
+        self._heard(False)
         self.server.crowds.refuse(request)
         if self.adj.clear_untrusted_proxy_headers:
             self.told.again(refusal)
@@ -80,15 +68,25 @@ class _Connection(HTTPChannel):
             self._listen_later()
 
     def heard(self, request: HTTPRequestParser, well: bool) -> None:
+        self._heard(well)
         self.told.refusals = 0
         if well and self.source and self.source.refusal.asked == asked_of(request):
             self.source.refusals = 0
+
+    def _heard(self, well: bool) -> None:
+        self.server.serves(well - self.heard_well)
+        self.heard_well = well
+
+    def del_channel(self, map: Any = None) -> None:
+        super().del_channel(map)
+        self.server.serves(-self.heard_well)
 
     def refuses_again(self) -> bool:
         """Give the only request that waits the answer of a moment ago, if the same was asked all the time."""
         refusal = self.told.answer(self.requests[0]) or (self.source and self.source.answer(self.requests[0]))
         if not refusal:
             return False
+        self._heard(False)
         self._listen_later()
         self.close_when_flushed = refusal.closes
         with self.outbuf_lock:
@@ -121,6 +119,9 @@ class _Connection(HTTPChannel):
             self.begun = self.active
         return taken
 
+    def is_served(self, now: float) -> bool:
+        return self.heard_well and not (self.requests and now - self.active > WAITING_SECONDS)
+
     def is_overdue(self) -> bool:
         """True for a client that is silent, does not take its answer, or sends its request too slowly."""
         if self.requests and not self.total_outbufs_len:
@@ -140,9 +141,10 @@ class Listener(TcpWSGIServer):
     channel_class = _Connection
     stopping = False
     next_channel_cleanup = math.inf     # the server's own look at who is idle goes by the wall's clock; _sweep() does not
-    next_sweep = 0.0
+    next_sweep = next_count = 0.0
+    served = 0                          # connections; counted anew now and then, for threads may miscount
     deaf_until = 0.0                    # the last of its connections
-    left_until = 0.0                    # to another process
+    sharing: Sharing | None = None      # with other processes
 
     def __init__(self, *given: Any, **named: Any):
         self.told: dict[str, Told] = {}      # by source
@@ -151,44 +153,63 @@ class Listener(TcpWSGIServer):
         super().__init__(*given, **named)
 
     def look_seconds(self) -> float:
-        """How long to wait for something to happen before all connections are looked at again."""
-        now = time.monotonic()
-        if now < self.left_until:
-            return MOMENT_SECONDS / 2
-        return LOOK_SECONDS if now > self.deaf_until and not self.later else DEAF_SECONDS / 10
+        """Until all connections are looked at again, whatever happens."""
+        return LOOK_SECONDS if time.monotonic() > self.deaf_until and not self.later else DEAF_SECONDS / 10
 
     def readable(self) -> bool:
-        counters.holds(len(self.active_channels))
-        if time.monotonic() >= self.next_sweep:
-            self.next_sweep = time.monotonic() + SWEEP_SECONDS
+        now = time.monotonic()
+        if now >= self.next_count:
+            self.next_count = now + COUNT_SECONDS
+            self.served = sum(each.is_served(now) for each in list(self.active_channels.values()))
+            counters.put(looked_ms=int(1000 * now))
+            self.serves(0)
+        if now >= self.next_sweep:
+            self.next_sweep = now + SWEEP_SECONDS
             self._sweep()
-        while self.later and (self.stopping or time.monotonic() >= self.later[0][0]):
+        while self.later and (self.stopping or now >= self.later[0][0]):
             super().add_task(self.later.popleft()[1])
-        return time.monotonic() >= self.left_until and bool(super().readable())
+        return bool(super().readable())
 
     def add_task(self, connection: _Connection) -> None:
         if self.stopping or len(connection.requests) > 1:      # whoever sends more at once is served one by one
             super().add_task(connection)
         elif not connection.refuses_again():
             if not connection.told.refusals and self.crowds.ask_for(connection.requests[0]):
-                self.later.append((time.monotonic() + DEAF_SECONDS, connection))
+                self.later.append((time.monotonic() + CROWD_SECONDS, connection))
             else:
                 super().add_task(connection)
 
+    def serves(self, more: int) -> None:
+        self.served += more
+        counters.put(connections=len(self.active_channels), served=self.served)
+
+    def share(self, made: list[Pair], place: int) -> None:
+        self.sharing = Sharing(made, place, self.take, self._map)
+
     def accept(self) -> Any:
-        """The next connection, unless its source holds so many that it would leave none to others; behind a proxy all have one source."""
-        taken = None if self._leaves_it() else super().accept()
-        if taken and self.adj.clear_untrusted_proxy_headers and self._held_by(taken[1]) >= MOST_OF_ONE_SOURCE:
+        """The next connection that this process is to serve, if it is allowed."""
+        taken = super().accept()
+        if taken and self.sharing and self.sharing.hand_over(taken[0], self.served):
             taken[0].close()
             return None
-        return taken
+        return taken if taken and self._allows(*taken) else None
 
-    def _leaves_it(self) -> bool:
-        now, was_left = time.monotonic(), self.left_until
-        self.left_until = 0
-        if now < was_left + 5 * MOMENT_SECONDS or len(self.active_channels) <= min(counters.each("connections")) + MOST_AHEAD:
+    def take(self, taken: socket) -> None:
+        """What another process has handed over."""
+        try:
+            address = taken.getpeername()
+            self.set_socket_options(taken)
+        except OSError:      # the client has gone
+            taken.close()
+            return
+        if self._allows(taken, address):
+            self.channel_class(self, taken, self.fix_addr(address), self.adj, map=self._map)
+
+    def _allows(self, taken: socket, address: tuple[Any, ...]) -> bool:
+        """Unless its source holds so many that it would leave none to others: then it is closed. Behind a proxy all have one source."""
+        if self.adj.clear_untrusted_proxy_headers and self._held_by(address) >= MOST_OF_ONE_SOURCE:
+            taken.close()
             return False
-        self.left_until = now + MOMENT_SECONDS
         return True
 
     def _held_by(self, address: tuple[Any, ...]) -> int:

@@ -16,9 +16,10 @@ TOLD_TO_WAIT = (429, 503)
 TOLD_SECONDS = 1
 
 TOLD_OFTEN = 10
-DEAF_SECONDS = 0.06            # under the tenth of a second in which a refusal is to come
+DEAF_SECONDS = 0.05            # well under the tenth of a second in which a refusal is to come
 ASKING_SECONDS = 0.1
 CROWD = 20                     # refusals of the same, in TOLD_SECONDS
+CROWD_SECONDS = 0.06
 
 
 class Refusal(NamedTuple):

@@ -24,7 +24,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from webadmin import counters
-from webadmin.serving import logs
+from webadmin.serving import logs, sharing
 from webadmin.serving.connections import Listener
 from webadmin.settings import Settings
 
@@ -102,6 +102,7 @@ class _Parent:
         self.places: dict[int, int] = {}      # process id -> where it counts
         self.quick_ends = 0                   # in a row
         self.start_again_at = 0.0
+        self.pairs = sharing.pairs(settings.workers)
         self.lifeline, self.held = os.pipe()  # nobody writes: children read its end when the parent's own end closes
         self.events, self.ring = os.pipe()
         os.set_blocking(self.ring, False)
@@ -134,8 +135,14 @@ class _Parent:
         if not pid:
             os.close(self.held)
             counters.take_place(place)
-            _child(self.answering, self.settings, self.listening, self.lifeline, self.stop)
+            _child(lambda: self._open(place), self.lifeline, self.stop)
         self.children[pid], self.places[pid] = time.monotonic(), place
+
+    def _open(self, place: int) -> Listener:
+        """In the child."""
+        listener = _open(self.answering(), self.settings, self.listening)
+        listener.share(self.pairs, place)
+        return listener
 
     def _wait(self, seconds: float | None) -> None:
         if select.select([self.events], [], [], seconds)[0]:
@@ -176,13 +183,13 @@ def _ended() -> list[tuple[int, int]]:
     return found
 
 
-def _child(answering: Callable[[], App], settings: Settings, listening: socket.socket, lifeline: int, stop: Stop) -> Never:
+def _child(opened: Callable[[], Listener], lifeline: int, stop: Stop) -> Never:
     code = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         threading.Thread(target=_stop_with_parent, args=(lifeline, stop), daemon=True).start()
-        code = _answer(answering, settings, listening, stop)
+        code = _answer(opened, stop)
     except BaseException:
         log.exception("a process failed")
     finally:
@@ -194,9 +201,9 @@ def _stop_with_parent(lifeline: int, stop: Stop) -> None:
     stop()
 
 
-def _answer(answering: Callable[[], App], settings: Settings, listening: socket.socket, stop: Stop) -> int:
+def _answer(opened: Callable[[], Listener], stop: Stop) -> int:
     try:
-        listener = _open(answering(), settings, listening)
+        listener = opened()
     except Exception:
         log.exception("a process could not start")
         return START_FAILED

@@ -27,11 +27,11 @@ from webadmin.serving import refusals, sharing
 ROOT = Path(__file__).resolve().parent.parent
 HELPER = """
 import os, sys, time
-from webadmin.serving import answers, connections, refusals, server
+from webadmin.serving import answers, connections, listener, refusals, server
 from webadmin.settings import load
 
 if os.environ.get("HURRY"):
-    connections.SWEEP_SECONDS = connections.SILENT_SECONDS = connections.REQUEST_SECONDS = 1
+    listener.SWEEP_SECONDS = connections.SILENT_SECONDS = connections.REQUEST_SECONDS = 1
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
@@ -395,6 +395,39 @@ def test_by_basic_every_path_asks_for_the_same() -> None:
         crowds.refuse(asks(b"GET /api/v2/users/%d HTTP/1.1\r\nAuthorization: Basic %d" % (number, number)))
     assert crowds.ask_for(asks(b"GET /api/v2/users HTTP/1.1\r\nAuthorization: basic abc"))
     assert not crowds.ask_for(asks(b"GET /api/v2/users HTTP/1.1\r\nAuthorization: Bearer abc"))
+
+
+def test_what_cannot_be_read_ends_the_connection_of_a_source_that_is_not_heard_too(start: Callable[..., Server]) -> None:
+    """Or such connections would stay for ever, neither read nor written."""
+    server = start(WEBADMIN_WORKERS="1")
+    for _ in range(16):
+        told_anew(server, "/refused?source")
+    with server.connect(b"GET /\n HTTP/1.1\r\n\r\n") as broken:
+        answer = b"".join(iter(lambda: broken.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.0 400") and "Traceback" not in server.log.read_text()
+
+
+def test_stop_answers_what_was_to_be_heard_a_moment_later(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    for _ in range(refusals.CROWD):
+        told_anew(server, "/refused")
+    with server.connect(b"POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") as waits:
+        time.sleep(refusals.CROWD_SECONDS / 3)
+        begun = time.monotonic()
+        server.process.terminate()
+        assert b"429 Too Many" in waits.recv(4096) and server.process.wait(5) == 0 and time.monotonic() - begun < 5
+
+
+def test_who_sends_before_the_answer_is_heard_a_moment_later_all_the_same(start: Callable[..., Server]) -> None:
+    server = start(WEBADMIN_WORKERS="1")
+    with server.connect(b"") as flood:
+        for _ in range(refusals.TOLD_OFTEN):
+            told(flood, "/refused")
+        begun, answers = time.monotonic(), b""
+        flood.sendall(b"POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" * 5)
+        while answers.count(b"429 Too Many") < 5:
+            answers += flood.recv(65536)
+        assert time.monotonic() - begun >= 4 * refusals.DEAF_SECONDS
 
 
 def test_when_its_time_is_over_one_asks_anew_and_the_others_hear_the_old_answer_meanwhile() -> None:

@@ -35,8 +35,8 @@ def test_one_source_leaves_places_to_others(bob):
 
 def test_what_is_not_heard_writes_no_failure(bob, monkeypatch):
     with ExitStack() as flooding:
-        for _ in range(hashing.shares.hashing):
-            flooding.enter_context(hashing.this_process().place_of(""))
+        for source in [""] * hashing.shares.hashing + ["10.0.0.1"] * hashing.shares.own(Trust.NEW):
+            flooding.enter_context(hashing.this_process().place_of(source))
         with pytest.raises(Busy):
             signin.authenticate("bob", PASSWORD, by=PERSON)
     assert Throttle.select().count() == 0
@@ -117,7 +117,36 @@ def test_a_flood_of_many_addresses_leaves_places_to_others(ada, bob):
                 signin.prove(ada, "ada", PASSWORD, by=replace(FLOOD, source=source))
             assert refusal.value.unheard_seconds > 0
         assert signin.prove(ada, "ada", PASSWORD, by=PERSON)[0] == ada
-    assert turn.held == 0
+    assert turn.held.total() == 0
+
+
+def test_suspects_and_those_who_are_known_leave_places_to_who_comes_for_the_first_time(bob):
+    sources.succeeded(FLOOD.source)
+    for _ in range(2):
+        sources.failed("10.0.0.1")
+    turn = hashing.this_process()
+    with ExitStack() as held:
+        for source in ["10.0.0.1"] * hashing.shares.of_suspects + [FLOOD.source] * (hashing.shares.hashing - hashing.shares.of_suspects):
+            held.enter_context(turn.place_of(source))
+        for source in ("10.0.0.1", FLOOD.source):
+            with pytest.raises(Busy):
+                held.enter_context(turn.place_of(source))
+        assert signin.authenticate("bob", PASSWORD, by=PERSON).id == bob.id
+
+
+def test_who_signs_in_over_and_over_is_no_quicker_than_others(bob):
+    trust = [(signin.authenticate("bob", PASSWORD, by=PERSON), sources.trust_of(PERSON.source))[1] for _ in range(sources.MOST_SIGN_INS + 1)]
+    assert trust == [Trust.KNOWN] * sources.MOST_SIGN_INS + [Trust.NEW]
+
+
+def test_one_source_with_many_waiting_has_every_other_turn_at_most(store):
+    turn, heard = hashing.Turn(), []
+    with all_lanes_held(turn):
+        waiting = [turn.submit(source, lambda source=source: heard.append(source)) for source in ("a", *"bbbbb", "c")]
+    for each in waiting:
+        each.result(10)
+    turn.end()
+    assert sorted(heard[:4]) == ["a", "b", "b", "c"], heard
 
 
 def test_who_waits_as_told_is_no_suspect(store, clock):
@@ -208,7 +237,7 @@ def test_the_first_who_waits_gives_way_to_whoever_finds_no_place_after_a_second(
             first.result(10)
         with pytest.raises(Busy):
             held.enter_context(turn.place_of(FLOOD.source))
-    assert signin.authenticate("bob", PASSWORD, by=PERSON).id == bob.id and turn.held == 0
+    assert signin.authenticate("bob", PASSWORD, by=PERSON).id == bob.id and turn.held.total() == 0
 
 
 def test_one_who_makes_accounts_leaves_places_to_others(ada, bob):

@@ -10,6 +10,7 @@ import pytest
 from webadmin.accounts import hashing, passwords, policies, sources
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import Busy, WeakPassword
+from webadmin.accounts.sources import Trust
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +164,7 @@ def test_nine_hashings_wait_and_the_tenth_is_refused():
             thread.start()
         begun.wait(5)
         deadline = time.monotonic() + 5
-        while hashing._turn.held < hashing.shares.hashing and time.monotonic() < deadline:
+        while hashing._turn.held.total() < hashing.shares.hashing and time.monotonic() < deadline:
             time.sleep(0.01)
         with pytest.raises(Busy) as busy:
             hashing.in_turn(lambda: None)
@@ -179,8 +180,9 @@ def test_passwords_leave_threads_to_the_pages():
     """However few there are; where there is but one thread, there is nothing to leave."""
     for threads in range(2, 129):
         shares = hashing.shares_of(threads)
-        assert 1 <= shares.of_one_source <= shares.hashing and shares.hashing + shares.on_another < threads, threads
+        assert 1 <= shares.of_one_source <= shares.hashing and shares.hashing + shares.own(Trust.NEW) + shares.on_another < threads, threads
         assert shares.of_one_source >= 2 or shares.hashing == 1, "two people of one address may sign in at once"
+        assert shares.hashing == 1 or shares.of_suspects < shares.of_new, "who guesses shuts out nobody who comes for the first time"
         assert 1 <= shares.of_suspects <= shares.of_new <= shares.hashing <= 9, "nobody waits longer than nine checks take"
     assert hashing.shares_of(16) == hashing.shares_of(128) == hashing.Shares(9, 7, 5, 6, 2, 4)
     assert hashing.shares_of(1) == hashing.Shares(1, 1, 1, 1, 1, 0)

@@ -15,7 +15,7 @@ from webadmin import keeper
 from webadmin.accounts import expiry, sessions, signin, throttle, tokens, users, verification
 from webadmin.accounts.errors import TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Change
-from webadmin.serving import connections
+from webadmin.serving import listener
 
 
 @pytest.fixture(params=[-400, 400])
@@ -120,7 +120,7 @@ def test_the_clock_of_the_machine_jumps_under_a_server(wrong: Wrong, jump: int) 
     before = [wrong.new_cookie(), wrong.new_bearer()]
     assert all(map(wrong.may_read, before))
     wrong.move(jump)
-    time.sleep(1.5 * connections.LOOK_SECONDS)      # its one connection is looked at meanwhile, and nothing of it is closed
+    time.sleep(1.5 * listener.LOOK_SECONDS)      # its one connection is looked at meanwhile, and nothing of it is closed
     meanwhile = [wrong.new_cookie(), wrong.new_bearer()]
     assert all(map(wrong.may_read, meanwhile)) and not (jump > 0 and any(map(wrong.may_read, before)))
     assert wrong.told("POST", "/api/v2/users/made", {"password": "made and a long tail"}, Authorization=BASIC) == 200

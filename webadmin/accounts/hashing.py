@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -39,13 +39,19 @@ class Shares:
     def of(self, trust: Trust) -> int:
         return {Trust.KNOWN: self.hashing, Trust.NEW: self.of_new, Trust.SUSPECT: self.of_suspects}[trust]
 
+    def own(self, trust: Trust) -> int:
+        """Places that it finds even where others hold all."""
+        return self.of(trust) - self.of(Trust(trust - 1)) if trust else 0
+
 
 def shares_of(threads: int) -> Shares:
     """9, 7, 5, 6, 2 and 4 of sixteen threads or more; of fewer the same part, but one at least, and two of one source."""
     some = min(threads, THREADS)
     whole, of_new, of_suspects, of_one = (max(1, some * each // THREADS) for each in (9, 7, 5, 6))
     two = min(2, whole)
-    return Shares(whole, of_new, of_suspects, max(of_one, two), two, some // 4)
+    of_new = max(of_new, min(whole, of_suspects + 1))
+    left = some - whole - (of_new - of_suspects) - 1
+    return Shares(whole, of_new, of_suspects, max(of_one, two), two, min(some // 4, max(0, left)))
 
 
 quick, shares = False, shares_of(THREADS)    # set by configure
@@ -75,7 +81,7 @@ class Turn:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.held = 0      # places
+        self.held: Counter[Trust] = Counter()      # places
         self.lock = threading.Lock()
         self.lanes = {trust: Lane(niceness, RESTS.get(trust, 0)) for trust, niceness in NICENESS.items()}
 
@@ -84,18 +90,22 @@ class Turn:
         """Raises Busy where too many are held: so many that those who are trusted more would find none."""
         trust = sources.trust_of(source)
         with self.lock:
-            if self.held >= shares.of(trust) and not (trust == Trust.NEW and self.lanes[trust].give_way()):
+            if not self._has_place(trust) and not (trust == Trust.NEW and self.lanes[trust].give_way()):
                 raise Busy(unheard_seconds=0 if trust else sources.UNHEARD_SECONDS)
-            self.held += 1
+            self.held[trust] += 1
         try:
             yield
         finally:
             with self.lock:
-                self.held -= 1
+                self.held[trust] -= 1
 
     def has_room(self, source: str) -> bool:
         trust = sources.trust_of(source)
-        return self.held < shares.of(trust) or trust == Trust.NEW and self.lanes[trust].may_give_way()
+        return self._has_place(trust) or trust == Trust.NEW and self.lanes[trust].may_give_way()
+
+    def _has_place(self, trust: Trust) -> bool:
+        """Of all; or of those that no other trust leaves to this one otherwise."""
+        return self.held.total() < shares.of(trust) or self.held[trust] < shares.own(trust)
 
     def submit(self, source: str, work: Callable[[], _Result]) -> Future[_Result]:
         return self.lanes[sources.trust_of(source)].submit(source, work)
@@ -147,7 +157,8 @@ class Lane:
             if not self.waiting:      # he gave way
                 return
             self.turns += 1
-            work, future, _ = self._take(next(iter(self.waiting) if self.turns % 3 == 0 else reversed(self.waiting)))
+            last = self.turns % 3 != 0
+            work, future, _ = self._take(next(reversed(self.waiting) if last else iter(self.waiting)), last)
         begun = time.monotonic()
         try:
             future.set_result(work())
@@ -155,11 +166,15 @@ class Lane:
             future.set_exception(wrong)
         time.sleep(min(self.rest * (time.monotonic() - begun), LONGEST_REST_SECONDS))
 
-    def _take(self, source: str) -> _Waiting:
+    def _take(self, source: str, last: bool = False) -> _Waiting:
+        """The first of this source, which stands behind the others then."""
         queue = self.waiting.pop(source)
         taken = queue.popleft()
         if queue:
-            self.waiting[source] = queue      # behind the others
+            if last:
+                self.waiting = {source: queue, **self.waiting}
+            else:
+                self.waiting[source] = queue
         return taken
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import ModelSelect, Value
 
-from webadmin.accounts import changes, names, passwords, rows, search, throttle, users
+from webadmin.accounts import changes, names, passwords, rows, search, tallies, throttle, users
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, LastAdministrator, NotAllowed
@@ -99,7 +99,7 @@ def _secret(password: str, unique: dict[str, str], by: Actor) -> tuple[str, str]
     if passwords.is_bcrypt(password):
         return password, passwords.FOREIGN
     return passwords.hash_new(passwords.accept(password, username=unique.get("username", by.name), email=unique.get("email", "")),
-                              source=by.source)
+                              source=tallies.network(by.source))
 
 
 def _update_all(columns: dict[str, str], secret: tuple[str, str] | None, by: Actor, keep: Kept) -> None:

@@ -27,6 +27,7 @@ HASTY_SECONDS = 10
 UNHEARD_SECONDS = 0.2
 MOST_SUSPECTS = 10_000
 KNOWN_SECONDS = 12 * 3600
+MOST_SIGN_INS = 10           # in SUSPECT_SECONDS: nobody who signs in more often is to be quicker than others
 MOST_KNOWN = 4096
 
 
@@ -44,6 +45,7 @@ _refused: Counter[str] = Counter()      # in these HASTY_SECONDS
 _throttled: Counter[str] = Counter()    # in this second, by the throttle
 _second = 0
 _wrong: Counter[str] = Counter()        # in these SUSPECT_SECONDS
+_right: Counter[str] = Counter()
 _suspected_until: dict[str, float] = {}      # the oldest first
 _known = mmap.mmap(-1, MOST_KNOWN * 16)      # made before the fork: the hash of a source, and until when it is known
 
@@ -92,7 +94,11 @@ def failed(source: str) -> None:
 
 def succeeded(source: str) -> None:
     """Somebody signed in: all processes know this source from now on."""
-    struct.pack_into("qd", _known, _place_of(source), hash(source), time.monotonic() + KNOWN_SECONDS)
+    with _lock:
+        _count_anew()
+        _right[source] += 1
+        until = time.monotonic() + KNOWN_SECONDS if _right[source] <= MOST_SIGN_INS else 0
+    struct.pack_into("qd", _known, _place_of(source), hash(source), until)
 
 
 def trust_of(source: str) -> Trust:
@@ -107,7 +113,7 @@ def trust_of(source: str) -> Trust:
 
 def forget() -> None:
     with _lock:
-        for each in (_under_way, _refused, _throttled, _wrong, _suspected_until):
+        for each in (_under_way, _refused, _throttled, _wrong, _right, _suspected_until):
             each.clear()
         _known[:] = bytes(len(_known))
 
@@ -132,3 +138,4 @@ def _count_anew() -> None:
         _refused.clear()
     if before // SUSPECT_SECONDS != _second // SUSPECT_SECONDS:
         _wrong.clear()
+        _right.clear()

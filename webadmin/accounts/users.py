@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from webadmin.accounts import changes, fields, links, names, passwords, rows, search, sessions, throttle
+from webadmin.accounts import changes, fields, links, names, passwords, rows, search, sessions, tallies, throttle
 from webadmin.accounts.actors import COMMAND_LINE, Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Invalid, LinkUsed, NotAllowed, NotFound, UsernameTaken
@@ -208,7 +208,7 @@ def _drafted(given: Mapping[str, Any], password: str, by: Actor) -> Account:
 
 def _hashed(password: str, username: str, email: str, by: Actor) -> tuple[str, str]:
     """Hash and scheme of a password that the rules accept. Before the transaction: hashing takes long."""
-    return passwords.hash_new(passwords.accept(password, username=username, email=email), source=by.source)
+    return passwords.hash_new(passwords.accept(password, username=username, email=email), source=tallies.network(by.source))
 
 
 def _set_password(account: Account, hashed: tuple[str, str], *, by: Actor, must_change: bool, keep: Kept) -> Account:

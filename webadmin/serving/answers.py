@@ -27,6 +27,8 @@ _encoding = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILIN
 
 
 class Request(HTTPRequestParser):
+    first_line, command, path = b"", "", ""      # of one that cannot be read so far
+
     def parse_header(self, header_plus: bytes) -> None:
         """Refuse what a proxy and this server could read as different requests (RFC 9112 section 6.1)."""
         super().parse_header(header_plus)

@@ -1,7 +1,7 @@
 """The server: several waitress processes on one listening socket; the parent watches, replaces and stops them.
 
 The parent binds, lets the caller begin, and forks. Nothing that cannot cross a fork (a database connection, a thread)
-may be open by then. What a child does with one connection is in connections.py.
+may be open by then. What a child does with its connections is in listener.py.
 A child that hears SIGTERM or SIGINT, or loses its parent, stops accepting, finishes what runs and ends.
 """
 from __future__ import annotations
@@ -25,7 +25,7 @@ from waitress.adjustments import Adjustments
 
 from webadmin import counters
 from webadmin.serving import logs, sharing
-from webadmin.serving.connections import Listener
+from webadmin.serving.listener import Listener
 from webadmin.settings import Settings
 
 App = Callable[..., Any]
@@ -212,7 +212,7 @@ def _answer(opened: Callable[[], Listener], stop: Stop) -> int:
         wasyncore.loop(timeout=listener.look_seconds(), use_poll=True, map=listener._map, count=1)
     listener.stop_accepting()
     last_moment = time.monotonic() + DRAIN_SECONDS
-    wasyncore.loop(timeout=0, use_poll=True, map=listener._map, count=1)  # read what has arrived before asking who is busy
+    wasyncore.loop(timeout=0, use_poll=True, map=listener._map, count=2)  # take and read what has arrived before asking who is busy
     while listener.busy() and time.monotonic() < last_moment:
         wasyncore.loop(timeout=0.1, use_poll=True, map=listener._map, count=1)
     return 0

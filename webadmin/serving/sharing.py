@@ -4,6 +4,8 @@ Or whoever is quickest would take all connections that a client opens and keeps,
 """
 from __future__ import annotations
 
+import logging
+import os
 import socket
 import time
 from collections import deque
@@ -16,8 +18,11 @@ from waitress import wasyncore
 from webadmin import counters
 
 AWAKE_SECONDS = 1.5            # a process looks around every second; who has not for so long gets nothing
+MOST = 900                     # connections, of the 1,000 that a process takes
 READ_SECONDS = 0.005           # until what was handed over counts where it went
 AT_A_TIME = 20
+
+log = logging.getLogger(__name__)
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -46,7 +51,18 @@ class Sharing(wasyncore.dispatcher):
         with suppress(BlockingIOError):
             while True:
                 for number in socket.recv_fds(self.socket, 1, AT_A_TIME)[1]:
-                    self.take(socket.socket(fileno=number))
+                    self._take(number)
+
+    def handle_close(self) -> None:
+        """Never: the others would go on handing over what nobody reads."""
+
+    def _take(self, number: int) -> None:
+        try:
+            self.take(socket.socket(fileno=number))
+        except Exception:
+            log.exception("a connection that was handed over could not be taken")
+            with suppress(OSError):
+                os.close(number)
 
     def hand_over(self, taken: socket.socket, served: int) -> bool:
         """True where another process has it now, for it serves fewer than this one's `served`."""
@@ -54,8 +70,9 @@ class Sharing(wasyncore.dispatcher):
         while self.handed and self.handed[0][0] < now - READ_SECONDS:
             self.handed.popleft()
         given = [place for _, place in self.handed]
-        others = [(counts["served"] + given.count(place), place) for place, counts in counters.living("served", "looked_ms").items()
-                  if place != self.place and counts["looked_ms"] > 1000 * (now - AWAKE_SECONDS)]
+        others = [(counts["served"] + given.count(place), place)
+                  for place, counts in counters.living("served", "connections", "looked_ms").items()
+                  if place != self.place and counts["looked_ms"] > 1000 * (now - AWAKE_SECONDS) and counts["connections"] < MOST]
         fewest, place = min(others, default=(served, 0))
         if fewest >= served:
             return False

@@ -141,7 +141,8 @@ class _Parent:
     def _open(self, place: int) -> Listener:
         """In the child."""
         listener = _open(self.answering(), self.settings, self.listening)
-        listener.share(self.pairs, place)
+        if sys.platform == "linux":      # elsewhere a descriptor may be lost that is closed here before it is taken there
+            listener.share(self.pairs, place)
         return listener
 
     def _wait(self, seconds: float | None) -> None:

@@ -37,7 +37,7 @@ class Shares:
     on_another: int        # that wait for another's check of the same password
 
     def of(self, trust: Trust) -> int:
-        return {Trust.KNOWN: self.hashing, Trust.NEW: self.of_new, Trust.SUSPECT: self.of_suspects}[trust]
+        return (self.of_suspects, self.of_new, self.hashing)[trust]
 
     def own(self, trust: Trust) -> int:
         """Places that it finds even where others hold all."""
@@ -91,7 +91,7 @@ class Turn:
         trust = sources.trust_of(source)
         with self.lock:
             if not self._has_place(trust) and not (trust == Trust.NEW and self.lanes[trust].give_way()):
-                raise Busy(unheard_seconds=0 if trust else sources.UNHEARD_SECONDS)
+                raise _busy(trust)
             self.held[trust] += 1
         try:
             yield
@@ -99,12 +99,13 @@ class Turn:
             with self.lock:
                 self.held[trust] -= 1
 
-    def has_room(self, source: str) -> bool:
+    def must_have_room(self, source: str) -> None:
         trust = sources.trust_of(source)
-        return self._has_place(trust) or trust == Trust.NEW and self.lanes[trust].may_give_way()
+        if not self._has_place(trust) and not (trust == Trust.NEW and self.lanes[trust].may_give_way()):
+            raise _busy(trust)
 
     def _has_place(self, trust: Trust) -> bool:
-        """Of all; or of those that no other trust leaves to this one otherwise."""
+        """Among all; or among its own, whoever holds the others."""
         return self.held.total() < shares.of(trust) or self.held[trust] < shares.own(trust)
 
     def submit(self, source: str, work: Callable[[], _Result]) -> Future[_Result]:
@@ -113,6 +114,10 @@ class Turn:
     def end(self) -> None:
         for lane in self.lanes.values():
             lane.thread.shutdown()
+
+
+def _busy(trust: Trust) -> Busy:
+    return Busy(unheard_seconds=0 if trust else sources.UNHEARD_SECONDS)
 
 
 class _Waiting(NamedTuple):
@@ -183,8 +188,7 @@ _turn = Turn()
 
 def must_have_room(source: str) -> None:
     """Raises Busy where too many wait already: asked before anything is written for an attempt that would not be heard."""
-    if not this_process().has_room(source):
-        raise Busy(unheard_seconds=0 if sources.trust_of(source) else sources.UNHEARD_SECONDS)
+    this_process().must_have_room(source)
 
 
 def in_turn(work: Callable[[], _Result], *, source: str = "") -> _Result:

@@ -92,8 +92,10 @@ class Connection(HTTPChannel):
 
     def refuses_again(self) -> bool:
         """Give the only request that waits the answer of a moment ago, if the same was asked all the time."""
+        if len(self.requests) > 1:      # whoever sends more at once is served one by one
+            return False
         refusal = self.told.answer(self.requests[0]) or (self.source and self.source.answer(self.requests[0]))
-        if len(self.requests) > 1 or not refusal:      # whoever sends more at once is served one by one
+        if not refusal:
             return False
         self._heard(False)
         self._listen_later()

@@ -5,7 +5,6 @@ Or whoever is quickest would take all connections that a client opens and keeps,
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import time
 from collections import deque
@@ -51,18 +50,17 @@ class Sharing(wasyncore.dispatcher):
         with suppress(BlockingIOError):
             while True:
                 for number in socket.recv_fds(self.socket, 1, AT_A_TIME)[1]:
-                    self._take(number)
+                    self._take(socket.socket(fileno=number))
 
     def handle_close(self) -> None:
         """Never: the others would go on handing over what nobody reads."""
 
-    def _take(self, number: int) -> None:
+    def _take(self, handed: socket.socket) -> None:
         try:
-            self.take(socket.socket(fileno=number))
+            self.take(handed)
         except Exception:
             log.exception("a connection that was handed over could not be taken")
-            with suppress(OSError):
-                os.close(number)
+            handed.close()
 
     def hand_over(self, taken: socket.socket, served: int) -> bool:
         """True where another process has it now, for it serves fewer than this one's `served`."""

@@ -6,6 +6,7 @@ import glob
 import importlib.util
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -37,6 +38,16 @@ def _missing(name: str) -> None:
     (pytest.fail if os.environ.get("WEBADMIN_TEST_ALL") else pytest.skip)(f"{name} is not installed")
 
 
+def _killed(process_id: int) -> int | None:
+    """Kills it, and returns a descriptor that can be read once it has ended; nothing when it had ended before."""
+    try:
+        descriptor = os.pidfd_open(process_id)
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except ProcessLookupError:
+        return None
+    return descriptor
+
+
 class Engine:
     """A database server, in a folder of the account that it runs as, which is never root."""
 
@@ -60,13 +71,16 @@ class Engine:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """Every process of it at once, as when the power fails."""
-        if self.process:
+        """Every process of it at once, as when the power fails. None is left: a second server would be refused while one holds the memory."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGSTOP)      # it makes no more while they are counted
             children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False).stdout.split()
-            for each in (self.process.pid, *map(int, children)):      # PostgreSQL's are in groups of their own
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(each, signal.SIGKILL)
+            ending = [_killed(int(each)) for each in children]      # PostgreSQL's are in groups of their own
+            self.process.kill()
             self.process.wait()
+            for each in filter(None, ending):
+                assert select.select([each], [], [], READY_SECONDS)[0]
+                os.close(each)
 
     def restart(self) -> None:
         """As an administrator does it: whoever is connected is thrown out."""

@@ -233,7 +233,7 @@ def _empty() -> None:
 def _forget_what_a_process_remembers() -> None:
     directory._tallies.clear()
     turned_away._counted = turned_away._Counted()
-    signin._verified.until.clear()
+    signin._memory.until.clear()
     sources.forget()
 
 

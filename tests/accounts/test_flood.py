@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import PASSWORD, at_once, kinds
-from webadmin.accounts import activity, hashing, passwords, read_only, registration, signin, sources, throttle, turned_away, verified
+from webadmin.accounts import activity, hashing, passwords, proofs, read_only, registration, signin, sources, throttle, turned_away
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.errors import Busy, TooManyAttempts, WrongCredentials
 from webadmin.accounts.models import Change, Detail, Throttle
@@ -302,22 +302,22 @@ def test_a_script_of_many_connections_is_checked_once(bob, monkeypatch):
 def test_somebody_proves_it_again_before_it_is_forgotten(bob, monkeypatch):
     """One of many connections; the others, and a refusal by the throttle, rest on what is still known."""
     signin.basic("bob", PASSWORD, by=PERSON)
-    [(proof, until)] = signin._verified.until.items()
-    signin._verified.until[proof] = until - verified.Memory.SECONDS + verified.Memory.EARLY - 1
+    [(proof, until)] = signin._memory.until.items()
+    signin._memory.until[proof] = until - proofs.Memory.SECONDS + proofs.Memory.EARLY - 1
     paid, check = [], passwords._check
     monkeypatch.setattr(passwords, "_check", lambda *given: (paid.append(1), time.sleep(0.1), check(*given))[2])
     with monkeypatch.context() as full:
         full.setattr(hashing, "must_have_room", lambda source: (_ for _ in ()).throw(Busy()))
         assert signin.basic("bob", PASSWORD, by=PERSON).id == bob.id and not paid
     assert at_once(*[lambda: signin.basic("bob", PASSWORD, by=PERSON).id for _ in range(6)]) == [bob.id] * 6
-    assert len(paid) == 1 and signin._verified.is_fresh(proof) and not signin._verified.checking
+    assert len(paid) == 1 and signin._memory.is_fresh(proof) and not signin._memory.checking
 
 
 def test_who_waited_for_a_check_that_failed_is_checked_himself(bob):
     told = at_once(*[lambda: signin.basic("bob", "wrong password", by=PERSON) for _ in range(4)])
     assert kinds(told) == ["WrongCredentials"] * 4
     assert [row.failures for row in Throttle.select().order_by(Throttle.in_a_row)] == [4, 4], "of the source and of the account"
-    assert not signin._verified.checking and not signin._verified.waiting
+    assert not signin._memory.checking and not signin._memory.waiting
 
 
 def test_sources_take_turns(store):

@@ -131,10 +131,7 @@ class Visits:
     def user_conflict(self) -> Person:
         bob = self.newcomer()
         person = self.ada(f"/users/{bob.number}/edit")
-        self.office.do(f"/users/{bob.number}/edit", username=bob.username, email=bob.email, display_name="Theirs", role="1", version="1")
-        person.write("Display name", "Mine")
-        person.press("Save")
-        return person
+        return self._too_late(person, bob)
 
     def user_delete_question(self) -> Person:
         return self.ada(f"/users/{self._bob_with_history().number}/delete")
@@ -211,6 +208,12 @@ class Visits:
         self.request.getfixturevalue("console").let_time_pass(person.context)
         person.open("/me/passkeys/new")
         return person
+
+    def me_conflict(self) -> Person:
+        bob = self.newcomer()
+        person = self.arrive(storage_state=self._elsewhere(bob).request.storage_state())
+        person.open("/me")
+        return self._too_late(person, bob)
 
     def me_administrator(self) -> Person:
         return self.ada("/me")
@@ -374,6 +377,13 @@ class Visits:
                        reason="as she asked")
         self._elsewhere(bob)
         return bob
+
+    def _too_late(self, person: Person, bob: Newcomer) -> Person:
+        """Somebody else saves what the person, whose form is open, saves then."""
+        self.office.do(f"/users/{bob.number}/edit", username=bob.username, email=bob.email, display_name="Theirs", role="1", version="1")
+        person.write("Display name", "Mine")
+        person.press("Save")
+        return person
 
     def _elsewhere(self, who: Newcomer) -> Office:
         office: Office = self.request.getfixturevalue("elsewhere")(who)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from webadmin.accounts import changes, hashing, passwords, read_only, rows, sources, tallies, throttle, turned_away, users, verified
+from webadmin.accounts import changes, hashing, passwords, proofs, read_only, rows, sources, tallies, throttle, turned_away, users
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.errors import Busy, SignInRefused, TooManyAttempts, TooManyCodes, WrongCode, WrongCredentials
@@ -48,10 +48,10 @@ def basic(name: str, password: str, *, by: Actor) -> Account:
     second factor is never opened: what comes with every request cannot be good once.
     """
     known = users.named(name)
-    mine = verified.proof(known, name, password)
-    if known and _verified.is_fresh(mine) and _opens_alone(known):
+    mine = proofs.of(known, name, password)
+    if known and _memory.is_fresh(mine) and _opens_alone(known):
         return known
-    with _verified.check(mine) as first:
+    with _memory.check(mine) as first:
         if not first and (remembered := _remembered(name, password)):
             return remembered
         try:
@@ -68,13 +68,13 @@ def _basic_anew(name: str, password: str, by: Actor) -> Account:
     fresh = users.find(account.id)       # the sign-in may have hashed the password anew
     if fresh.epoch != account.epoch or not fresh.may_sign_in:      # what was proved is over already
         raise WrongCredentials
-    _verified.add(verified.proof(fresh, name, password))
+    _memory.add(proofs.of(fresh, name, password))
     return fresh
 
 
 def _remembered(name: str, password: str) -> Account | None:
     known = users.named(name)
-    return known if known and _verified.knows(verified.proof(known, name, password)) and _opens_alone(known) else None
+    return known if known and _memory.knows(proofs.of(known, name, password)) and _opens_alone(known) else None
 
 
 def _opens_alone(account: Account) -> bool:
@@ -179,7 +179,7 @@ def admit(account: Account, attempt: Attempt, second: Second | None, *, by: Acto
     _refuse(WrongCode, Kind.NO_SECOND_FACTOR, account, by)
 
 
-_verified = verified.Memory()
+_memory = proofs.Memory()
 
 
 def confirm(account: Account, password: str, *, by: Actor, device: str = "") -> None:

@@ -8,7 +8,7 @@ from flask import flash, g, redirect, render_template, session
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from markupsafe import Markup
-from wtforms import BooleanField, Field, PasswordField, StringField, ValidationError
+from wtforms import BooleanField, EmailField, Field, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length, Optional
 
 from webadmin.accounts import names, passwords
@@ -32,8 +32,8 @@ class Accepted:
             raise ValidationError(wrong.sentence) from None
 
 
-def _text(label: str, *validators: Any, **attributes: Any) -> StringField:
-    return StringField(label, [*validators, Length(max=LONGEST_TEXT, message=f"This is longer than {LONGEST_TEXT} characters.")],
+def _text(label: str, *validators: Any, kind: type[StringField] = StringField, **attributes: Any) -> StringField:
+    return kind(label, [*validators, Length(max=LONGEST_TEXT, message=f"This is longer than {LONGEST_TEXT} characters.")],
                        filters=[lambda given: given or ""], render_kw=attributes)
 
 
@@ -43,8 +43,8 @@ def username(label: str, **attributes: Any) -> StringField:
 
 
 def email(label: str = "E-mail", **attributes: Any) -> StringField:
-    return _text(label, Accepted(names.email), autocomplete="email", inputmode="email", autocapitalize="none", spellcheck="false",
-                 **attributes)
+    return _text(label, Accepted(names.email), kind=EmailField,
+                 **{"autocomplete": "email", "autocapitalize": "none", "spellcheck": "false", **attributes})
 
 
 def plain(label: str, **attributes: Any) -> StringField:
@@ -57,7 +57,12 @@ def current_password(label: str, **attributes: Any) -> PasswordField:
 
 def new_password(label: str, *, needed: bool = True, **attributes: Any) -> PasswordField:
     given = InputRequired("A password is needed.") if needed else Optional(strip_whitespace=False)
-    return PasswordField(label, [given, Accepted(passwords.accept)], render_kw={"autocomplete": "new-password", **attributes})
+    return PasswordField(label, [given, Accepted(passwords.accept)], render_kw={"autocomplete": "new-password", **attributes},
+                         description=f"At least {passwords.SHORTEST} characters. Anything goes, a sentence is best.")
+
+
+def new_password_again(label: str) -> PasswordField:
+    return PasswordField(label, [InputRequired("A password is needed.")], render_kw={"autocomplete": "new-password"})
 
 
 def code(label: str, needed: str, **attributes: Any) -> StringField:

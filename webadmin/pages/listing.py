@@ -7,12 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from webadmin.accounts import directory
+from webadmin.accounts.models import Role
 from webadmin.pages import shown
 
 COLUMNS = (("display_name", "Name"), ("state", "State"), ("email", "E-mail"), ("username", "Username"), ("role", "Role"),
            ("last_signed_in", "Last signed in"), ("created", "Created"))
-STATES = (("", "All"), ("active", "Active"), ("disabled", "Disabled"), ("deleted", "Deleted"))
-ROLES = (("", "Any role"), ("administrator", "Administrator"), ("user", "User"))
+STATES = (("", "All"), *shown.STATES.items())
+ROLES = (("", "Any role"), *((role.name.lower(), shown.ROLES[role]) for role in (Role.ADMINISTRATOR, Role.USER)))
 SEEN = (("", "At any time"), ("7d", "In the last 7 days"), ("90d", "Not for 90 days"), ("1y", "Not for a year"), ("never", "Never"))
 WORDS = ("q", "state", "role", "last_signed_in", "sort", "order", "per_page")
 NEWEST_FIRST = ("last_signed_in", "created")

@@ -27,7 +27,7 @@ class ProfileForm(FlaskForm):
 class PasswordForm(FlaskForm):
     current = forms.current_password("Current password", autofocus=True)
     password = forms.new_password("New password")
-    confirm = forms.new_password("Repeat it")
+    confirm = forms.new_password_again("Repeat it")
 
     def validate_password(self, password: Field) -> None:
         if password.data == self.current.data:

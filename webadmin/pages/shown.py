@@ -19,6 +19,7 @@ FIELDS = {"username": "Username", "email": "E-mail", "display_name": "Display na
           "codes_left": "Recovery codes left", **{name: policy.label for name, policy in POLICIES.items()}}
 LATEST = 8      # entries of a history beside other things
 ROLES = {Role.USER: "User", Role.ADMINISTRATOR: "Administrator"}
+STATES = {"active": "Active", "disabled": "Disabled", "deleted": "Deleted"}
 DOORS = {"browser": "the console", "": "several doors", **NOBODYS}
 
 
@@ -63,7 +64,7 @@ def value(name: str, raw: Any) -> str | None:
     if name == "role":
         return ROLES[Role(raw)]
     if name == "active":
-        return "Active" if raw else "Disabled"
+        return STATES["active" if raw else "disabled"]
     if name == "expires_at":
         return str(days.last(raw))
     if name == "deleted_at":

@@ -18,15 +18,16 @@ from webadmin.pages import confirming, days, forms, listing, shown, signed_in
 
 pages = signed_in.door("users", "/users")
 COMPARED = ("username", "email", "display_name", "first_name", "last_name", "role", "expires_on")
+ROLES = [SelectChoice(int(role), word) for role, word in shown.ROLES.items()]
 
 
 class UserForm(FlaskForm):
     username = forms.username("Username", autocomplete="off")
-    email = forms.email()
+    email = forms.email(autocomplete="off")
     display_name = forms.plain("Display name", autocomplete="off")
     first_name = forms.plain("First name", autocomplete="off")
     last_name = forms.plain("Last name", autocomplete="off")
-    role = RadioField("Role", choices=[SelectChoice(1, "User"), SelectChoice(2, "Administrator")], coerce=int, default=int(Role.USER))
+    role = RadioField("Role", choices=ROLES, coerce=int, default=int(Role.USER))
     expires_on = DateField("Account ends on", [Optional()])
     must_change = forms.tick("Ask for a new password at next sign-in", default=True)      # about the password set here
     reason = forms.plain("Why", autocomplete="off")

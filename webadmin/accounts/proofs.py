@@ -16,7 +16,7 @@ LONGEST_WAIT_SECONDS = 10
 _process_key = secrets.token_bytes(32)
 
 
-def proof(account: Account | None, name: str, password: str) -> bytes:
+def of(account: Account | None, name: str, password: str) -> bytes:
     """The digest of a right password. Another password, hash or epoch is another one. That of a name without an account proves nothing."""
     who = f"{account.id} {account.epoch} {account.password_hash}" if account else f"- {names.key(name)}"
     return hmac.digest(_process_key, f"{who}\0{password}".encode("utf-8", "surrogatepass"), "sha256")

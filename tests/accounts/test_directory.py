@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -11,27 +12,32 @@ from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.directory import View
 from webadmin.accounts.errors import Invalid
 from webadmin.accounts.models import Account
-from webadmin.store import database
+from webadmin.store import bulk, database
 from webadmin.store.database import DAY_MS
 
 WORDS = ["Ada", "bob", "Çelik", "Émile", "zoe", "Zoë", "ægir", "李", "Ω", "o'Neil", "A B", "a\u1680b"]
 NUMBER = 64      # accounts
 
 
-@pytest.fixture
-def many(store):
-    """Accounts of every state and role, with equal sort keys among them, put in without their passwords' hashes."""
-    now = database.now()
-    rows = []
+@cache
+def drafts() -> list[Account]:
+    """Accounts of every state and role, with equal sort keys among them, without their passwords' hashes; not in any store."""
+    now, made = database.now(), []
     for number in range(NUMBER):
         account = Account(object_id=f"{number:024x}", created_at=now - number % 7 * DAY_MS, updated_at=now, username="", display_name="")
         fields.put(account, {"username": f"user{number:03}", "email": f"u{number % 50}{'x' * (number // 50)}@example.com" if number % 3 else "",
                              "display_name": WORDS[number % len(WORDS)], "role": 2 if number % 5 == 0 else 1})
         account.last_signed_in_at = 0 if number % 4 == 0 else now - number * 10 * DAY_MS
         account.active, account.deleted_at = number % 6 != 1, now if number % 11 == 3 else None
-        rows.append({**account.__data__, "search_text": account.search_text})
+        made.append(account)
+    return made
+
+
+@pytest.fixture
+def many(store):
+    columns = [each for each in Account._meta.sorted_fields if each.name not in ("id", "shelf", "email_sort")]
     with database.transaction():
-        Account.insert_many([{name: value for name, value in row.items() if name not in ("id", "shelf", "email_sort")} for row in rows]).execute()
+        bulk.insert(columns, ([getattr(account, each.name) for each in columns] for account in drafts()))
         search.add_all(Account.select(Account.id))
     return list(Account.select())
 

@@ -103,6 +103,9 @@ def test_a_host_that_is_none_is_refused(app, ada, host):
 def test_without_a_public_address_any_host_is_answered_and_none_is_repeated(app, ada):
     answer = app.test_client().get("/users", headers={"Host": "evil.example"})
     assert answer.status_code == 303 and answer.headers["Location"] == "/login?next=/users" and "evil" not in answer.text
+    for path in ("/users/", "/users//1", "//users", "/login/", "/api/v1/user", "/api/v1/user/", "/api//v1/users", "/scripts//users_v2_basic"):
+        answer = app.test_client().get(path, headers={"Host": "evil.example"})
+        assert "evil" not in answer.headers.get("Location", "") + answer.text, path
 
 
 @pytest.fixture

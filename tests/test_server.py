@@ -22,7 +22,9 @@ from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
 
 from tests.ports import free_port
+from webadmin.security import LONGEST_BODY
 from webadmin.serving import refusals, sharing
+from webadmin.serving.answers import Request
 
 ROOT = Path(__file__).resolve().parent.parent
 HELPER = """
@@ -542,6 +544,7 @@ SMUGGLED = {
     "a chunk with a sign": POST + b"Transfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n",
     "a chunk below nothing": POST + b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
     "a chunk with 0x": POST + b"Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
+    "another host in the first line": b"GET http://evil.example/login HTTP/1.1\r\nHost: a\r\n\r\n",
     "a chunk that is too long": POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
 }
 
@@ -559,3 +562,26 @@ def test_what_two_servers_could_read_differently_is_refused_and_the_connection_c
     with lasting.connect(SMUGGLED[name] + SECOND) as connection:
         answer = received(connection)
     assert re.match(rb"HTTP/1\.[01] (400|501) ", answer) and answer.count(b"HTTP/1.") == 1, answer
+
+
+@pytest.mark.parametrize("framing", [4000 * b"1\r\na\r\n", b"2;" + 20_000 * b"a", b"2\r\n{}\r\n0\r\n" + 4000 * b"a: b\r\n"],
+                         ids=["chunks of a byte", "an endless extension", "an endless trailer"])
+def test_a_body_that_is_mostly_framing_is_not_read_on(lasting: Server, framing: bytes) -> None:
+    """Its end never comes: the answer does."""
+    with lasting.connect(POST + b"Transfer-Encoding: chunked\r\n\r\n" + framing) as connection:
+        assert received(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_small_chunks_of_a_body_are_put_together() -> None:
+    request = Request(Adjustments())
+    request.received(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+    request.received(2000 * b"8\r\n12345678\r\n" + b"0\r\n\r\n")
+    assert request.completed and not request.error and request.get_body_stream().read() == 2000 * b"12345678"
+
+
+def test_of_a_body_that_no_door_reads_only_the_beginning_is_kept() -> None:
+    request = Request(Adjustments())
+    request.received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n")
+    for _ in range(1000):
+        request.received(9000 * b"a")
+    assert request.completed and not request.error and len(request.get_body_stream().read()) == LONGEST_BODY + 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadSignature
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import RequestRedirect
 
 from webadmin.store import database
 
@@ -50,6 +52,12 @@ class Application(Flask):
 
     def dispatch_request(self) -> ResponseReturnValue:
         return super().dispatch_request() if request.mimetype == "multipart/form-data" else database.again(super().dispatch_request)
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """The router's own redirects, from an address that is not quite one of ours, would repeat the Host that was sent."""
+        if isinstance(request.routing_exception, RequestRedirect):
+            raise NotFound
+        super().raise_routing_exception(request)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

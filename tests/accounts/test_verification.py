@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.conftest import BROWSER, again
-from webadmin.accounts import changes, expiry, keys, mass, seals, users, verification
+from webadmin.accounts import changes, expiry, keys, mass, seals, tallies, users, verification
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.models import Account, Change, Detail, LogHead, RevokedToken, Session, Throttle
 from webadmin.store import database
@@ -198,3 +198,26 @@ def test_a_purge_among_very_many_details_takes_no_new_digest(ada, bob, carol, by
     mass.update({"last_name": "Smith"}, by=by_ada)
     users.purge(users.delete(bob, by=by_ada), by=by_ada)
     assert trouble() == "" and Account.select().count() == 2
+
+
+def test_without_the_record_of_its_end_the_log_is_not_whole_and_nothing_is_written(written, bob, by_ada):
+    LogHead.delete().execute()
+    assert trouble() == "The record of where the log begins and ends was removed." and not tallies.can_be_written()
+    with pytest.raises(database.Unavailable, match="log's end"):
+        users.update(bob, {"first_name": "Bo"}, by=by_ada)
+    assert again(bob).first_name == "B"
+
+
+def test_what_was_put_in_the_place_of_an_entry_is_told_before_what_a_purge_left_alone(written):
+    """Every entry after 5 moved up by one: 8, the purge, is no longer what blanked 3."""
+    Change.delete().where(Change.id == 5).execute()
+    for number in range(6, 10):
+        Change.update(id=number - 1).where(Change.id == number).execute()
+    assert trouble().startswith("Entry 5 was edited, or does not follow")
+
+
+@pytest.mark.parametrize("statement, number", [("UPDATE change SET reason = x'ff' WHERE id = 6", 6), ("UPDATE detail SET after = x'ff' WHERE change_id = 7", 7)])
+def test_what_is_no_text_is_named_on_sqlite_which_takes_it(written, engine, statement, number):
+    if engine == "sqlite":      # the others refuse to write it
+        database.proxy.obj.execute_sql(statement)
+        assert trouble() == f"Entry {number} was edited: it holds what is no text."

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from peewee import OperationalError
+
 from webadmin import counters
 from webadmin.accounts.actors import Actor
 from webadmin.accounts.models import Account, Change, Detail, LogHead
@@ -101,7 +103,7 @@ def record(kind: Kind, *, by: Actor, account: Account | None = None, before: Map
 
 def next_number() -> int:
     """The number that the transaction's entry will have. From here to the commit all writers wait: hold the rows first."""
-    return dialect.locked(LogHead.select()).get().change_id + 1
+    return ends(held=True).change_id + 1
 
 
 def record_set(kind: Kind, *, by: Actor) -> int:
@@ -135,6 +137,15 @@ class _Counted:
             yield row
 
 
+def ends(*, held: bool = False) -> LogHead:
+    """Where the log begins and ends; `held` until the transaction does. Without that row nothing is written: OperationalError."""
+    rows = LogHead.select()
+    found: LogHead | None = (dialect.locked(rows) if held else rows).first()
+    if found is None:
+        raise OperationalError("somebody removed the record of the log's end: see verify-log")
+    return found
+
+
 def begin() -> None:
     """The end of an empty log. For the first migration."""
     head = LogHead(id=1)
@@ -151,7 +162,7 @@ def move(head: LogHead, **ends: Any) -> None:
 
 
 def _append(kind: Kind, by: Actor, covered: str, *, account_id: int | None = None, reason: str, accounts: int) -> int:
-    head = dialect.locked(LogHead.select()).get()
+    head = ends(held=True)
     entry = Change(id=head.change_id + 1, at=database.now(), kind=kind.word, group=kind.group, actor_id=by.account_id,
                    door=by.door, source=by.source, request_id=by.request_id, reason=reason,
                    account_id=account_id, accounts=accounts, digest=covered)

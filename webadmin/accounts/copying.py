@@ -12,13 +12,13 @@ from peewee import PeeweeException
 from playhouse.migrations import MigrationError
 
 from webadmin import settings
-from webadmin.accounts import search
+from webadmin.accounts import changes, search
 from webadmin.accounts.errors import AccountError
-from webadmin.accounts.models import Account, Change, LogHead, Model
+from webadmin.accounts.models import Account, Change, Model
 from webadmin.accounts.models.accounts import EmailSort
 from webadmin.accounts.models.base import Id
 from webadmin.accounts.models.shelves import Shelf
-from webadmin.store import bulk, database, dialect, schema
+from webadmin.store import bulk, database, schema
 
 PAGE = 1_000
 GENERATED = (Shelf, EmailSort)
@@ -42,7 +42,7 @@ def copy(source_url: str, target_url: str) -> Iterator[tuple[str, int]]:
     source = database.proxy.obj
     try:
         with source.connection_context(), source.atomic(*(() if database.engine() == "sqlite" else ("REPEATABLE READ",))):
-            dialect.locked(LogHead.select()).get()      # every writer waits for it; on SQLite for the transaction itself
+            changes.ends(held=True)      # every writer waits for it; on SQLite for the transaction itself
             numbers = {table: bulk.last_id(table) for table in _tables() if isinstance(table._meta.primary_key, Id)}
             _prepare(target_url)
             with database.connection():

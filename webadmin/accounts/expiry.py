@@ -10,7 +10,7 @@ from webadmin.accounts.actors import CLOCK
 from webadmin.accounts.changes import Kind
 from webadmin.accounts.models import Change, Detail, Link, LogHead, Login, PendingSignIn, RevokedToken, Session, Throttle
 from webadmin.accounts.throttle import FORGOTTEN_AFTER_MS
-from webadmin.store import database, dialect
+from webadmin.store import database
 from webadmin.store.database import DAY_MS
 
 ROWS = 2_000      # in one transaction
@@ -55,7 +55,7 @@ def _cut_log(before: int) -> int:
 
 def _cut(before: int) -> int:
     with database.transaction():
-        head = dialect.locked(LogHead.select()).get()
+        head = changes.ends(held=True)
         old = _oldest(head, before)
         if not old:
             return 0

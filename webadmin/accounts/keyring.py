@@ -52,7 +52,7 @@ def renew(names: list[str], *, by: Actor) -> None:
     """
     by.must_be_administrator()
     with database.transaction():
-        changes.move(dialect.locked(LogHead.select()).get())
+        changes.move(changes.ends(held=True))
         sessions.sign_everybody_out()
         for table in (UNUSABLE[name] for name in names if name in UNUSABLE):
             table.delete().execute()

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Iterable
 
-from webadmin.accounts import keys
+from webadmin.accounts import changes, keys
 from webadmin.accounts.models import Throttle
 from webadmin.store import database, dialect
 
@@ -36,9 +36,10 @@ class _Undone(Exception):
 
 
 def can_be_written() -> bool:
-    """Whether a write works now: a row is written and taken back."""
+    """Whether a write works now, and the log knows where it ends: a row is written and taken back."""
     try:
         with database.transaction():
+            changes.ends()
             new(secrets.token_hex(32)).save(force_insert=True)
             raise _Undone
     except _Undone:

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from peewee import Expression, Field, fn
 
-from webadmin.accounts import directory, passwords
+from webadmin.accounts import changes, directory, passwords
 from webadmin.accounts.changes import Kind
-from webadmin.accounts.models import Change, LogHead, Session
+from webadmin.accounts.models import Change, Session
 from webadmin.accounts.policies import Policies
 from webadmin.accounts.second_factors import factors
 from webadmin.store import database
@@ -74,7 +74,7 @@ def _common(rules: Policies) -> str:
 
 
 def _log(rules: Policies) -> str:
-    head = LogHead.get()
+    head = changes.ends()
     count, oldest = head.change_id - head.first_id + 1, Change.select(fn.MIN(Change.at)).scalar()
     goes = _older_entries(rules.log_days)
     return f"{_many(count, 'entry', 'entries')}, the oldest from {_age(oldest)} ago. {f'{goes:,}' if goes else 'None'} would go today."
@@ -111,7 +111,7 @@ def _older_entries(days: int) -> int:
     """How many entries of the log are older than so many days (0: none is too old)."""
     if not days:
         return 0
-    head = LogHead.get()
+    head = changes.ends()
     young = Change.select(Change.id).where(Change.at >= database.now() - days * DAY_MS).order_by(Change.at, Change.id).limit(1).scalar()
     return max(0, (young if young is not None else head.change_id) - head.first_id)
 

@@ -202,7 +202,7 @@ def _judged(token: str, key: bytes) -> dict[str, Any]:
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         raise TokenMalformed("Malformed token") from None
     numbers = all(type(claims[name]) is int for name in ("exp", "iat", "nbf", "sid"))
-    words = all(type(claims[name]) is str for name in ("jti", "sub", "aud", "type"))
+    words = all(type(claims[name]) is str and claims[name].isascii() for name in ("jti", "sub", "aud", "type"))
     if not (numbers and words and 0 < claims["sid"] < 1 << 63 and 0 <= claims["exp"] - claims["iat"] <= max(LOGIN_SECONDS.values())):
         raise TokenMalformed("Malformed token")
     return claims

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from peewee import ModelSelect
+from peewee import Field, ModelSelect
 
-from webadmin.accounts import seals
+from webadmin.accounts import changes, seals
 from webadmin.accounts.changes import KINDS, Kind
 from webadmin.accounts.models import LONGEST_TEXT, Change, Detail, Job, LogHead
 from webadmin.store import database, dialect
@@ -43,7 +43,7 @@ class _Wrong(Exception):
 
 def head() -> str:
     """NUMBER:SEAL of the newest entry: written down elsewhere, it proves later that the log up to there is still the same."""
-    newest = LogHead.get()
+    newest = changes.ends()
     return f"{newest.change_id}:{newest.seal}"
 
 
@@ -53,7 +53,9 @@ def verify(known: str = "") -> Verdict:
     if known and not (number.isascii() and number.isdigit() and len(seal) == 64):
         raise ValueError("A head is NUMBER:SEAL, as it stands in the server's log.")
     with database.connection(), database.snapshot():
-        ends = LogHead.get()
+        ends = LogHead.get_or_none()
+        if ends is None:
+            return Verdict(1, 0, "", trouble="The record of where the log begins and ends was removed.")
         verdict = Verdict(ends.first_id, ends.change_id, ends.seal)
         try:
             _walk(ends, verdict, (int(number or 0), seal))
@@ -63,7 +65,7 @@ def verify(known: str = "") -> Verdict:
 
 
 def _walk(ends: LogHead, verdict: Verdict, known: tuple[int, str]) -> None:
-    number, before, details = ends.first_id - 1, ends.seal_before_first, _Details()
+    number, before, details, purges = ends.first_id - 1, ends.seal_before_first, _Details(), dict[int, int]()
     for entry in _entries():
         number += 1
         if entry.id != number:
@@ -73,9 +75,12 @@ def _walk(ends: LogHead, verdict: Verdict, known: tuple[int, str]) -> None:
             raise _Wrong(f"Entry {number} is not the one that was the newest when that head was written down.")
         if entry.blanked_by is not None:
             verdict.blanked[entry.blanked_by] += 1
+            purges.setdefault(entry.blanked_by, number)
         before = entry.seal
     _check_end(ends, number, before, known)
     details.must_be_over(number)
+    for purge, blanked in purges.items():      # only now: what stands in its place is told first
+        _must_be_purge(purge, blanked)
 
 
 def _check(entry: Any, before: str, details: _Details) -> None:
@@ -84,15 +89,13 @@ def _check(entry: Any, before: str, details: _Details) -> None:
     if entry.kind not in KINDS or KINDS[entry.kind].group != entry.group:
         raise _Wrong(f"Entry {entry.id} was edited: its group is not that of its kind.")
     found = seals.digest(entry.reason, details.of(entry.id))
-    if entry.blanked_by is not None and not _may_be_purge(entry.blanked_by):
-        raise _Wrong(f"Entry {entry.id} is said to be blanked by change {entry.blanked_by}, which is no purge.")
     if not seals.is_whole(entry, found):
         raise _Wrong(f"The reason or the details of entry {entry.id} were edited.")
 
 
-def _may_be_purge(number: int) -> bool:
-    """It is one, or is missing, which is said when its turn comes."""
-    return not Change.select().where((Change.id == number) & (Change.kind != Kind.PURGED.word)).exists()
+def _must_be_purge(number: int, blanked: int) -> None:
+    if not Change.select().where((Change.id == number) & (Change.kind == Kind.PURGED.word)).exists():
+        raise _Wrong(f"Entry {blanked} is said to be blanked by change {number}, which is no purge.")
 
 
 def _check_end(ends: LogHead, number: int, seal: str, known: tuple[int, str]) -> None:
@@ -104,9 +107,19 @@ def _check_end(ends: LogHead, number: int, seal: str, known: tuple[int, str]) ->
 
 def _entries() -> Iterator[Any]:
     last = -1
-    while rows := list(Change.select().where(Change.id > last).order_by(Change.id).limit(PAGE).namedtuples()):
+    while rows := _read(Change.select().where(Change.id > last).order_by(Change.id).namedtuples(), Change.id):
         yield from rows
         last = rows[-1].id
+
+
+def _read(query: ModelSelect, entry: Field) -> list[Any]:
+    """A page of rows, `entry` being the column of their entries. SQLite takes what is no text for one: what is before it is told first."""
+    for size in (PAGE, PAGE // 70, 1):
+        try:
+            return list(query.limit(size))
+        except UnicodeDecodeError:
+            continue
+    raise _Wrong(f"Entry {query.columns(entry).limit(1).tuples().get()[0]} was edited: it holds what is no text.")
 
 
 class _Details:
@@ -138,7 +151,7 @@ class _Details:
 
     def _page(self, condition: Any) -> list[tuple[int, int, str, str]]:
         query: ModelSelect = Detail.select(Detail.change_id, Detail.account_id, Detail.before, Detail.after).where(condition)
-        return list(query.order_by(Detail.change_id, Detail.account_id).limit(PAGE).tuples())
+        return _read(query.order_by(Detail.change_id, Detail.account_id).tuples(), Detail.change_id)
 
 
 def note(verdict: Verdict) -> None:

@@ -11,7 +11,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError, build_http_date
 
 from webadmin import counters, security
-from webadmin.serving import logs
+from webadmin.serving import bodies, logs
 from webadmin.serving.refusals import TOLD_SECONDS, TOLD_TO_WAIT, Refusal, asked_of
 
 LONGEST_PATH = 1000            # characters in the log
@@ -27,6 +27,7 @@ _encoding = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILIN
 
 
 class Request(HTTPRequestParser):
+    body_rcv: Any
     first_line, command, path = b"", "", ""      # of one that cannot be read so far
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -38,6 +39,10 @@ class Request(HTTPRequestParser):
             raise ParsingError("Transfer-Encoding in an old version")
         if b"," in b",".join(_encoding.findall(header_plus)):
             raise ParsingError("Transfer-Encoding twice")
+        if self.proxy_netloc and self.proxy_netloc != self.headers.get("HOST"):
+            raise ParsingError("one host in the first line, another below")
+        if self.body_rcv is not None:
+            self.body_rcv = bodies.receiver(self.content_length, chunked=self.chunked)
 
 
 class _Logged:

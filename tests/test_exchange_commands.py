@@ -52,6 +52,32 @@ def test_good_lines_go_in_and_the_others_are_set_aside_with_their_reason(run, ad
         assert bb and bb.display_name == "=1+1"
 
 
+def test_what_cannot_be_read_is_set_aside_as_it_came(run, ada, tmp_path):
+    files = {"people.csv": 'username,first_name\na,"Hans" M\nb,Eve\n', "people.jsonl": '{"username": "c"}\n{"username": "d",\n'
+             '{"username": "e", "first_name": "\\ud83d"}\n{"username": "f"}\n'}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        assert run("import", str(tmp_path / name)).exit_code == 1
+    with open(tmp_path / "people.csv.rejected.csv", newline="") as lines:
+        assert [row[2:] for row in csv.reader(lines)] == [["username", "first_name"], ['a,"Hans" M']]
+    with open(tmp_path / "people.jsonl.rejected.csv", newline="") as lines:
+        rows = list(csv.reader(lines))
+    assert rows[1][2:] == ['{"username": "d",'] and rows[2][0] == "3" and "\ufffd" in rows[2]
+    with database.connection():
+        assert users.named("b") and users.named("c") and users.named("f")
+
+
+def test_an_export_follows_a_link_and_writes_into_a_pipe(run, ada, tmp_path):
+    link, target, pipe = tmp_path / "link.csv", tmp_path / "target.csv", tmp_path / "pipe"
+    link.symlink_to(target)
+    target.write_text("old")
+    assert run("export", str(link)).exit_code == 0 and link.is_symlink() and "ada" in target.read_text()
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as cat:
+        assert run("export", str(pipe)).exit_code == 0 and "ada" in cat.communicate(timeout=10)[0]
+    assert pipe.is_fifo()
+
+
 def test_the_same_file_twice_changes_nothing_and_leaves_no_file_beside_it(run, ada, tmp_path):
     file = tmp_path / "people.jsonl"
     file.write_text('{"username": "eve"}\n{"username": "zoe", "role": "administrator"}\n')

@@ -11,7 +11,8 @@ WRONG = [("WEBADMIN_PORT", "0"), ("WEBADMIN_PORT", "65536"), ("WEBADMIN_PORT", "
          ("WEBADMIN_URL", "https://example.com:port"), ("WEBADMIN_DATABASE_URL", "oracle://x"), ("WEBADMIN_DATABASE_URL", "webadmin.db"),
          ("WEBADMIN_ADMIN_USERNAME", "ada"), ("WEBADMIN_ADMIN_PASSWORD", "three green boats"), ("WEBADMIN_TESTING", "2"),
          *(("WEBADMIN_DATABASE_URL", f"{given}/name") for given in ("postgresql://one:5432,two:x", "postgresql://one:0", "postgresql://one:65536", "postgresql://[::1",
-                                                                   "postgresql://one:5432:5433", "mariadb://one,two"))]
+                                                                   "postgresql://one:5432:5433", "mariadb://one,two")),
+         ("WEBADMIN_DATABASE_URL", "postgresql://one/name?pool_mode=statement")]
 
 
 def load(tmp_path, **given: str) -> settings.Settings:
@@ -75,3 +76,14 @@ def test_keys_can_live_elsewhere(tmp_path):
     ("postgresql:///name", [("", "")]), ("postgresql://u@%2Fvar%2Frun%2Fpostgresql/name", [("/var/run/postgresql", "")]), ("mariadb://u@one:3307/name", [("one", "3307")])])
 def test_a_database_may_be_kept_by_several_servers(tmp_path, url, servers):
     assert settings.database_servers(load(tmp_path, WEBADMIN_DATABASE_URL=url).database_url) == servers
+
+
+def test_signs_in_a_password_that_an_address_cannot_have_are_told(tmp_path):
+    with pytest.raises(settings.SettingError, match="write @ : / # % as %40 %3A %2F %23 %25"):
+        load(tmp_path, WEBADMIN_DATABASE_URL="postgresql://ada:p@ss:w/o#r%d@127.0.0.1/name")
+
+
+@pytest.mark.parametrize("url, shown", [("postgresql://ada:s3cret@one:5433,two/name?password=s3cret", "postgresql://one:5433,two/name"), ("sqlite:////data/a.db", "sqlite:////data/a.db"),
+                                        ("postgresql:///name?user=ada&password=s3cret", "postgresql:///name")])
+def test_an_address_is_shown_without_its_secrets(url, shown):
+    assert settings.without_secrets(url) == shown

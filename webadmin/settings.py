@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 VERSION = "1.0.0"
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +61,8 @@ def database(text: str) -> str:
         raise ValueError("must name a database, such as sqlite:////folder/file.db or postgresql://user@host/name")
     if parts.query and not parts.scheme.startswith("postgres"):
         raise ValueError("may have words after a ? for PostgreSQL only, such as ?sslmode=require")
+    if parts.query and dict(parse_qsl(parts.query)).get("pool_mode", "session") not in ("session", "transaction"):
+        raise ValueError("may say pool_mode=transaction or pool_mode=session")
     if len(database_servers(text)) > 1 and not parts.scheme.startswith("postgres"):
         raise ValueError("may name several servers for PostgreSQL only")
     return text
@@ -72,8 +74,14 @@ def database_servers(url: str) -> list[tuple[str, str]]:
              for server in urlsplit(url).netloc.rpartition("@")[2].split(",")]
     servers = [(unquote(each[1] or each[2] or ""), each[3] or "") for each in found if each]
     if len(servers) < len(found) or not all(port == "" or len(port) < 6 and 0 < int(port) < 65536 for _, port in servers):
-        raise ValueError("must have a port from 1 to 65535, or none")
+        raise ValueError("must have a port from 1 to 65535, or none; in user and password write @ : / # % as %40 %3A %2F %23 %25")
     return servers
+
+
+def without_secrets(url: str) -> str:
+    """A database's URL as it may be shown: without user, password and the words after the ?."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _token(text: str) -> str:

@@ -16,7 +16,7 @@ from webadmin import backups
 from webadmin.accounts import hashing, keyring, keys, links, passwords, users
 from webadmin.accounts.actors import COMMAND_LINE
 from webadmin.accounts.errors import AccountError
-from webadmin.settings import Settings
+from webadmin.settings import Settings, without_secrets
 from webadmin.store import condition, database, occupied, schema, sqlite_file
 
 CHECK_SECONDS = 0.1
@@ -88,7 +88,8 @@ def _telling_why(settings: Settings) -> Iterator[None]:
     except MigrationError as wrong:
         raise StartError(f"The database cannot be used: {wrong}.") from None
     except (PeeweeException, sqlite3.DatabaseError) as wrong:
-        raise StartError(f"The database cannot be opened ({settings.database_url.split('@')[-1]}): {str(wrong).splitlines()[0]}") from None
+        where = without_secrets(settings.database_url)
+        raise StartError(f"The database cannot be opened ({where}): {str(wrong).splitlines()[0]}") from None
     except OSError as wrong:
         raise StartError(f"{wrong.filename} cannot be used: {wrong.strerror}.") from None
     finally:

@@ -202,15 +202,22 @@ def test_files_of_many_programs_are_read(store, text):
     assert bring(text) == (1, 0, 0, []) and named("eve").first_name == "Eve"
 
 
+def test_a_quote_that_nobody_closes_costs_its_own_line_alone(store):
+    good = "".join(f"u{number},Eve\n" for number in range(10_000))      # more than one cell may hold
+    made = bring(f'username,first_name\na,"Open\n{good}b,"Hans" M\nc,"Eve"\nd,"Open again\ne,"Eve"\nf,"no end')
+    assert made[:3] == (10_002, 0, 0) and [number for number, _ in made[3]] == [2, 10_003, 10_005, 10_007]
+    assert all("cannot be read as CSV" in reason for _, reason in made[3])
+
+
 def test_json_lines_hold_typed_values_and_are_refused_one_by_one(store):
     good: dict[str, object] = {"username": "eve", "email": None, "role": 2, "active": False, "is_chirpy_red": True,
                                "display_name": "'=1+1", "orgs": []}
     lines = [json.dumps(good), '{"username": "a", "shoe": 1}', "[]", "{", '{"username": {"a": 1}}', '{"username": 7}',
              '{"username": "b", "expires_at": 1e400}',
              '{"username": "c", "display_name": "\\ud800"}', '{"username": "d", "orgs": ["Staff"]}', "[" * 100_000,
-             '{"username": "e", "role": NaN}']
+             '{"username": "e", "role": NaN}', '{"username": "f", "username": "g"}']
     made, *_, rejected = bring("\n".join(lines))
-    assert made == 2 and [number for number, _ in rejected] == [2, 3, 4, 5, 7, 8, 9, 10, 11]
+    assert made == 2 and [number for number, _ in rejected] == [2, 3, 4, 5, 7, 8, 9, 10, 11, 12]
     eve = named("eve")
     assert eve.is_administrator and not eve.active and eve.is_chirpy_red and eve.display_name == "'=1+1" and named("7")
 

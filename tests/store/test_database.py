@@ -118,3 +118,9 @@ def test_a_change_of_all_accounts_and_sign_ins_do_not_block_each_other(store, ad
             users.disable(people[1], by=by_ada)
             users.enable(people[1], by=by_ada)
     assert at_once(sign_in, change_all, sign_in, disable_and_enable) == [None] * 4
+
+
+def test_a_socket_takes_the_place_of_the_host():
+    mariadb = pools.of("mariadb://ada@%2Frun%2Fmysqld.sock/name").connect_params
+    assert mariadb["unix_socket"] == "/run/mysqld.sock" and "host" not in mariadb
+    assert pools.of("postgresql://ada@%2Frun%2Fpostgresql/name").connect_params["host"] == "/run/postgresql"

@@ -93,7 +93,8 @@ def _postgresql(url: str) -> PooledDatabase:
 
 def _mariadb(url: str) -> PooledDatabase:
     [(host, port)] = database_servers(url)
-    where: dict[str, Any] = {**({"host": host} if host else {}), **({"port": int(port)} if port else {})}
+    place = "unix_socket" if host.startswith("/") else "host"
+    where: dict[str, Any] = {**({place: host} if host else {}), **({"port": int(port)} if port else {})}
     return _MariaDB(_name(url), **_common(), **where, **_user(url), connect_timeout=CONNECT_SECONDS, charset="utf8mb4", mariadb=True,
                     init_command=READ_COMMITTED)
 

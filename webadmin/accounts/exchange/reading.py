@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
@@ -45,21 +46,24 @@ class Lines:
         return self.file.tell()
 
     def _csv(self) -> Iterator[Line]:
-        reader = csv.reader(chain([self.first], self.text), delimiter=_delimiter(self.first), strict=True)
-        next(reader)
-        width = len(self.columns)
+        """A quote that nobody closes takes in line after line; only the one that it stands in is refused, and the next is read anew."""
+        texts, width = _Texts(self.text), len(self.columns)
+        reader = csv.reader(texts, delimiter=_delimiter(self.first), strict=True)
         while True:
+            texts.taken.clear()
+            number, wrong, cells = texts.number + 1, "", list[str]()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
-            except csv.Error as wrong:
-                yield Line(reader.line_num, [], f"This cannot be read as CSV: {wrong}.")
-                continue
-            if len(cells) == width:
-                yield Line(reader.line_num, cells)
-            elif cells:
-                yield Line(reader.line_num, cells, f"This line has {len(cells)} cells, the first has {width}.")
+            except csv.Error as error:
+                wrong = f"This cannot be read as CSV: {error}."
+            if not wrong and cells and len(cells) != width:
+                wrong = f"This line has {len(cells)} cells, the first has {width}."
+            if wrong and (len(texts.taken) > 1 or not cells):
+                cells = [texts.all_but_first_again()]
+            if cells:
+                yield Line(number, cells, wrong)
 
     def _json(self) -> Iterator[Line]:
         for number, text in enumerate(chain([self.first], self.text), 1):
@@ -70,7 +74,32 @@ class Lines:
                 unknown = [name for name in row if name not in READERS]
                 yield Line(number, [_cell(name, row.get(name)) for name in self.columns], _unknown(unknown) if unknown else "")
             except ValueError as wrong:
-                yield Line(number, [], str(wrong))
+                yield Line(number, [text.rstrip("\r\n")], str(wrong))
+
+
+class _Texts:
+    """The lines of the text after its first, `number` being that of the last one taken; what was taken can be read again."""
+
+    def __init__(self, text: io.TextIOWrapper):
+        self.text, self.number = text, 1
+        self.taken: list[str] = []
+        self.again: deque[str] = deque()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.again.popleft() if self.again else next(self.text)
+        self.taken.append(line)
+        self.number += 1
+        return line
+
+    def all_but_first_again(self) -> str:
+        """The first that was taken, without its end; the others are to come once more."""
+        first, *others = self.taken
+        self.again.extendleft(reversed(others))
+        self.number -= len(others)
+        return first.rstrip("\r\n")
 
 
 def _header(first: str) -> list[str]:
@@ -81,8 +110,8 @@ def _header(first: str) -> list[str]:
 
 
 def _delimiter(first: str) -> str:
-    """Spreadsheets of many countries write semicolons."""
-    return ";" if ";" in first and "," not in first else ","
+    """Spreadsheets of many countries write semicolons, or tabs."""
+    return next((each for each in ",;\t" if each in first), ",")
 
 
 def _keys(first: str) -> dict[str, Any]:
@@ -113,12 +142,27 @@ def _unknown(given: list[str]) -> str:
 def _object(text: str) -> dict[str, Any]:
     """Raises ValueError with a sentence."""
     try:
-        row = json.loads(text)
+        row = json.loads(text, object_pairs_hook=_each_once)
+    except _Twice as twice:
+        raise ValueError(f"{str(twice)[:40]!a} is there twice.") from None
     except (ValueError, RecursionError):
         raise ValueError("This line is no JSON object.") from None
     if not isinstance(row, dict):
         raise ValueError("This line is no JSON object.")
     return row
+
+
+class _Twice(Exception):
+    pass
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Twice(name)
+        found[name] = value
+    return found
 
 
 def _cell(name: str, value: Any) -> str:

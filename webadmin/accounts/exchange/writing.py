@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ PAGE = 100      # rows: so few are read as fast as more, and the first bytes go 
 FORMATS = ("csv", "jsonl")
 NOTES = ("rejected_line", "rejected_because")
 MOMENTS = {name for name in EXPORTED if name.endswith("_at")}
+UNWRITABLE = re.compile("[\ud800-\udc7f]")      # halves of a character, as JSON can say them; what was no UTF-8 goes out as it came in
 SWITCHES = {"active", "is_chirpy_red", "must_change_password"}
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -98,11 +100,19 @@ def _as_json(name: str) -> Callable[[Any], Any]:
 
 @contextmanager
 def private(path: str) -> Iterator[TextIO]:
-    """A file that only its owner can read, under its name only when it is whole; `-` is the standard output."""
+    """A file that only its owner can read, under its name only when it is whole; `-` is the standard output.
+
+    A link leads to the file that it names; what is no file, such as a pipe, is written to as it is.
+    """
     if path == "-":
         yield sys.stdout
         sys.stdout.flush()
         return
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield file
+        return
+    path = os.path.realpath(path)
     draft = Path(path).with_name(f".{Path(path).name}.{secrets.token_hex(4)}.part")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -129,7 +139,7 @@ class Rejected:
             cells = self._without_notes([_kept(name, cell) for name, cell in zip(self.columns, line.cells, strict=True)])
         else:
             cells = [_kept("", cell) for cell in line.cells]
-        self.writer.writerow((line.number, reason, *cells))
+        self.writer.writerow((line.number, *(UNWRITABLE.sub("\ufffd", each) for each in (reason, *cells))))
 
     def _without_notes(self, cells: list[str]) -> list[str]:
         return [cell for name, cell in zip(self.columns, cells, strict=True) if name not in NOTES]

@@ -67,7 +67,7 @@ def _http(error: HTTPException) -> Response:
     response = answer(error.code, own)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
-            response.headers[name] = value
+            response.headers[name] = ", ".join(sorted(value.split(", "))) if name == "Allow" else value
     return response
 
 

@@ -215,6 +215,13 @@ def test_a_dry_run_changes_nothing(script: Script, ada, bob, api_token):
     for word in ("true", "2", "", "01", "1&dry_run=1", "yes"):
         for method in ("PUT", "DELETE"):
             script.call(method, f"/user?dry_run={word}&token={token}", body={"fname": "x"}, status=400)
+    for elsewhere in ("?dry-run=1", "?dryRun=1", "?dry_run=0&DRY_RUN=1"):
+        script.call("DELETE", f"/user{elsewhere}&token={token}", status=400)
+    for data, kind in ((b"dry_run=1", "application/x-www-form-urlencoded"), (b'{"dry_run": 1}', "application/json"), (b"dry_run=1", "text/plain"),
+                       (b"{dryRun: true}", "application/json")):
+        for method in ("PUT", "DELETE"):
+            answer = script.call(method, f"/user?token={token}&fname=x", data=data, headers={"Content-Type": kind}, status=400)
+            assert "JSON" in answer.text or "?dry_run=1" in answer.text
     for body in ({}, {"pass": "short"}, {"fname": "a\0"}, {"user": "eve"}, {"new_email": "x"}):
         script.call("PUT", f"/user?dry_run=1&token={token}", body=body, status=400)
     assert all_rows() == before and Change.select().count() == written

@@ -74,5 +74,5 @@ def username(text: str, field: str = "username") -> str:
     if "@" in text:
         return email(text, field)
     if not USERNAME.fullmatch(text) or not text.strip("."):      # "." and ".." cannot stand in an address
-        raise Invalid("A username has letters from a to z, digits and . _ + - only.", field=field)
+        raise Invalid("A username has letters from a to z, digits and . _ + - only, or is a whole e-mail address.", field=field)
     return text

@@ -201,8 +201,9 @@ def _drafted(given: Mapping[str, Any], password: str, by: Actor) -> Account:
     now = database.now()
     account = Account(object_id=f"{now // 1000:08x}{secrets.token_hex(8)}", username="", display_name="", created_at=now, updated_at=now)
     fields.put(account, {**given, "username": given.get("username") or given.get("email") or ""})
+    password = passwords.accept(password, username=account.username, email=account.email or "")
     fields.must_be_free(account)      # a name that is taken costs no hashing
-    account.password_hash, account.password_scheme = _hashed(password, account.username, account.email or "", by)
+    account.password_hash, account.password_scheme = passwords.hash_new(password, source=tallies.network(by.source))
     return account
 
 

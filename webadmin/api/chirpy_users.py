@@ -29,6 +29,8 @@ CONTRACT = Contract("chirpy_users", "Chirpy API", api, lambda path: path.startsw
 def create() -> Response:
     body = wire.json_object()
     given = {"email": wire.text(body, "email")}
+    if not given["email"]:
+        raise wire.Unreadable("email must not be empty.")
     account = registration.register(given, wire.text(body, "password"), by=caller.actor())
     return _signed_in(account, 201)
 

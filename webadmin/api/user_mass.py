@@ -40,7 +40,7 @@ def shape(status: int, sentence: str) -> dict[str, Any]:
     return {"message": "A server error occured" if status == 500 else sentence}
 
 
-CONTRACT = Contract("user_mass", "mass API", api, lambda path: path in ("/user", "/auth"), shape,
+CONTRACT = Contract("user_mass", "mass API", api, lambda path: path.rstrip("/") in ("/user", "/auth"), shape,
                     rules={Refused: 401, tokens.TokenRefused: 401, Taken: 403})
 
 
@@ -177,9 +177,20 @@ def _being_refused() -> Iterator[None]:
 
 
 def _dry_run() -> bool:
+    """Of the address alone, and nobody is deleted by a typing error: anything that looks like it and is not is refused."""
     given = _once(request.args, "dry_run") if "dry_run" in request.args else "0"
-    if given not in ("0", "1"):
-        raise wire.Unreadable("dry_run must be 1 or 0.")      # a typing error must not delete anybody
+    besides = (*(request.args.keys() - {"dry_run"}), *_names_in_body())
+    if given not in ("0", "1") or any(re.sub("[^a-z]", "", name.lower()) == "dryrun" for name in besides):
+        raise wire.Unreadable("dry_run must be 1 or 0, and stand in the address: ?dry_run=1.")
     return given == "1"
+
+
+def _names_in_body() -> list[str]:
+    """Of its fields; of a body that cannot be read, all its words."""
+    raw = request.get_data(parse_form_data=False, cache=True)
+    try:
+        return list(_body()) if raw else []
+    except wire.Unreadable:
+        return re.findall(r"[A-Za-z_-]+", raw.decode("latin-1"))
 
 

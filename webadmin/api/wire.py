@@ -107,7 +107,7 @@ def whole(words: dict[str, Any], name: str, usual: int, lowest: int, highest: in
     if given is None:
         return usual
     if not (re.fullmatch(WHOLE, given) and len(given) <= LONGEST_NUMBER and lowest <= int(given) <= highest):
-        raise Unreadable(f"{name} must be a whole number from {lowest}.")
+        raise Unreadable(f"{name} must be a whole number from {lowest} to {highest:,}.")
     return int(given)
 
 

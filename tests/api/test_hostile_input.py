@@ -351,9 +351,7 @@ def test_unknown_paths_are_answered_by_who_owns_them(script: Script, ada):
         "/api/v3/users",
     ):
         assert set(script.call("GET", path, status=404).json) == shapes[owner(path)], path
-    for path in ("/user/", "/auth/"):
-        assert set(script.call("GET", path, status=404).json) == {"message"}, path
-    for path in ("/users", "/api"):
+    for path in ("/user/", "/auth/", "/users", "/api"):
         answer = script.client.get(path)
         assert answer.status_code in (404, 302, 303) and not answer.is_json, path
 

@@ -40,7 +40,7 @@ def shape(status: int, sentence: str) -> dict[str, Any]:
     return {"message": "A server error occured" if status == 500 else sentence}
 
 
-CONTRACT = Contract("user_mass", "mass API", api, lambda path: path.rstrip("/") in ("/user", "/auth"), shape,
+CONTRACT = Contract("user_mass", "mass API", api, lambda path: path in ("/user", "/auth"), shape,
                     rules={Refused: 401, tokens.TokenRefused: 401, Taken: 403})
 
 

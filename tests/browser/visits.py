@@ -136,6 +136,9 @@ class Visits:
     def user_delete_question(self) -> Person:
         return self.ada(f"/users/{self._bob_with_history().number}/delete")
 
+    def user_delete_question_long(self) -> Person:
+        return self.ada(f"/users/{self.newcomer('m' * 60).number}/delete")
+
     def user_delete_dialog(self) -> Person:
         person = self.user()
         person.press("Delete")
@@ -282,6 +285,12 @@ class Visits:
 
     def activity_nothing_found(self) -> Person:
         return self.ada("/activity?q=nobody")
+
+    def activity_refused(self) -> Person:
+        bob = self.newcomer()
+        person = self.stranger("/login")
+        person.sign_in(bob.username, "not this one")
+        return self.ada(f"/activity?q={bob.username}")
 
     def activity_menu(self) -> Person:
         person = self.ada("/activity?q=nobody")

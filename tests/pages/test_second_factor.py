@@ -54,6 +54,8 @@ def test_adding_an_app_shows_ten_codes_once_and_keeps_this_session(home, bob, ap
     page = home.send("/me/authenticator", 200, code=Phone(key).code())
     assert page.h1 == "Put these recovery codes away" and len(codes_on(page)) == 10
     assert home.signed_in() and home.cookie() != before and not other.signed_in()
+    home.post("/me/authenticator", 303, code=Phone(key).code())      # loaded again
+    assert "The authenticator app is added." in home.follow().text
     page = home.get("/me")
     assert "Authenticator app" in page.text and "10 left" in page.text and "Second factor added" in page.text
     assert key_on(home.get("/me/authenticator")) != key, "the next app has a secret of its own"

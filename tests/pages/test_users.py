@@ -358,3 +358,24 @@ def test_a_form_that_was_open_for_two_hours_still_works(browser, ada, bob, clock
     clock(hours=2)
     desk.send(f"/users/{bob.id}/edit", display_name="Bobby")
     assert again(bob).display_name == "Bobby"
+
+
+def test_what_was_typed_stays_when_the_account_was_deleted_meanwhile(desk, bob, by_ada):
+    desk.get(f"/users/{bob.id}/edit")
+    users.delete(bob, by=by_ada)
+    page = desk.post(f"/users/{bob.id}/edit", 422, username="bob", first_name="Roberto", role="1", version="1")
+    assert "Restore it first" in page.text and page.value("first_name") == "Roberto"
+    desk.get(f"/users/{bob.id}/edit", 422)
+
+
+def test_a_search_without_a_hit_tells_of_deleted_accounts(desk, bob, by_ada):
+    assert "deleted account" not in desk.get("/users?q=bob").text
+    users.delete(bob, by=by_ada)
+    page = desk.get("/users?q=bob")
+    assert "Nobody matches" in page.text and "state=deleted" in page.href("1 deleted account matches")
+    assert "Bob Li" in desk.get(page.href("1 deleted account matches")).text
+
+
+def test_who_deletes_the_own_account_is_told_so(desk, ada, bob):
+    assert "your own account" in desk.get(f"/users/{ada.id}/delete").text
+    assert "your own account" not in desk.get(f"/users/{bob.id}/delete").text

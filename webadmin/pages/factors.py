@@ -29,6 +29,9 @@ def authenticator() -> ResponseReturnValue:
     """The same QR code until it is confirmed, however often the page is loaded. The codes are told in the answer itself, and only there."""
     if (asked := confirming.ask()) is not None:
         return asked
+    if "code" in request.form and NONCE not in session and factors.of(g.account).app:      # the page that showed the codes was loaded again
+        forms.say("The authenticator app is added. Its recovery codes were shown once; new ones can be made here.")
+        return redirect("/me", 303)
     nonce = session.setdefault(NONCE, totp.new_nonce())
     form = AppForm()
     if "code" in request.form and form.validate_on_submit():

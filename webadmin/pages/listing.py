@@ -23,8 +23,9 @@ def view(words: Mapping[str, str]) -> directory.View:
     """The words of the address, the last of a repeated one; numbers that are none are refused like unknown words."""
     given = {name: words.get(name, "") for name in WORDS if words.get(name)}
     size = given.pop("per_page", "50")
+    rows = int(size) if size.isascii() and size.isdecimal() and len(size) < 5 else 0
     cursors = {name: words.get(name) for name in ("after", "before") if name in words}
-    return directory.View(**given, per_page=int(size) if size in ("25", "50", "100") else 0, **cursors)  # type: ignore[arg-type]
+    return directory.View(**given, per_page=rows, **cursors)  # type: ignore[arg-type]
 
 
 def shown_on_page(view: directory.View, found: directory.Page, *, me: int) -> dict[str, Any]:

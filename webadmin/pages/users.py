@@ -87,12 +87,16 @@ def show(account_id: int) -> ResponseReturnValue:
 def edit(account_id: int) -> ResponseReturnValue:
     """A stale form becomes a 409 page with both values; nothing that was typed is lost."""
     account = users.find(account_id)
-    if account.deleted_at is not None:
-        raise Invalid("This account is deleted. Restore it first, then it can be edited.")
+    gone = Invalid("This account is deleted. Restore it first, then it can be edited.") if account.deleted_at is not None else None
+    if gone and request.method == "GET":
+        raise gone
     form = EditUserForm(data=_form_data(account))
     if account.id == g.account.id:
         del form.password, form.must_change
-    if not form.validate_on_submit():
+    fine = form.validate_on_submit()
+    if gone:
+        forms.blame(form, gone)
+    if gone or not fine:
         return render_template("users/form.html", form=form, account=account, conflict=None), 422 if form.errors else 200
     if _needs_confirmation(form, account) and (asked := confirming.ask()) is not None:
         return asked

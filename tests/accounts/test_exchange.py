@@ -194,7 +194,7 @@ def test_a_file_with_unusable_columns_is_refused_as_a_whole(store, first, words)
 
 
 @pytest.mark.parametrize("text", ["\ufeffusername,first_name\r\neve,Eve\r\n", "Username ; First_Name\neve;Eve\n",
-                                  'first_name,username\n"Eve","eve"',
+                                  'first_name,username\n"Eve","eve"', "Username\tFirst_Name\neve\tEve\n",
                                   '{"username": "eve", "first_name": "Eve"}\n',
                                   '\ufeff{"username": "eve", "first_name": "Eve", "orgs": []}\r\n\r\n',
                                   "rejected_line,rejected_because,username,first_name\n7,too short,eve,Eve\n\n"])

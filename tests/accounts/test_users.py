@@ -97,6 +97,11 @@ def test_fields_that_are_not_given_by_people_are_refused(ada, person, given):
     assert users.named("eve") is None
 
 
+def test_a_weak_password_is_told_before_a_taken_name(person, bob):
+    with pytest.raises(WeakPassword):
+        person("bob", password="password1")
+
+
 @pytest.mark.parametrize("role", [0, 3, -1, 99])
 def test_a_role_that_there_is_not_is_refused(ada, bob, by_ada, person, role):
     with pytest.raises(Invalid):

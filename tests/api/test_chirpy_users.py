@@ -95,6 +95,7 @@ def test_create_takes_an_e_mail_address_and_a_password_by_the_rules(script: Scri
                  {"email": "x" * 250 + "@example.com"}):
         script.call("POST", "/api/users", body={**EVE, **body}, status=400)
     assert named("eve@example.com") is None
+    assert script.call("POST", "/api/users", body={**EVE, "email": ""}, status=400).json == {"error": "email must not be empty."}
 
 
 def test_closed_sign_up_is_a_403(script: Script, ada):

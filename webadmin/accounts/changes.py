@@ -153,9 +153,9 @@ def begin() -> None:
     head.save(force_insert=True)
 
 
-def move(head: LogHead, **ends: Any) -> None:
+def move(head: LogHead, **values: Any) -> None:
     """Write where the log begins or ends now."""
-    for name, value in ends.items():
+    for name, value in values.items():
         setattr(head, name, value)
     head.mark = mark(head)
     head.save()

@@ -78,7 +78,7 @@ def update(account: Account, given: Mapping[str, Any], *, by: Actor, version: in
     with database.transaction():
         rows.hold_administrators()
         current = rows.current(account, version)
-        _must_not_be_deleted(current)
+        must_not_be_deleted(current)
         before = changes.snapshot(current)
         fields.put(current, given)
         old, new = changes.difference(before, changes.snapshot(current))
@@ -189,7 +189,8 @@ def purge(account: Account, *, by: Actor) -> None:
     dialect.forget_overwritten()
 
 
-def _must_not_be_deleted(account: Account) -> None:
+def must_not_be_deleted(account: Account) -> None:
+    """Raises Invalid."""
     if account.deleted_at is not None:
         raise Invalid("This account is deleted. Restore it first, then it can be changed.")
 
@@ -247,7 +248,7 @@ def _switch(account: Account, kind: Kind, by: Actor, *, reason: str = "", **want
         rows.hold_administrators()
         current = rows.current(account)
         if "deleted_at" not in wanted:
-            _must_not_be_deleted(current)
+            must_not_be_deleted(current)
         before = changes.snapshot(current)
         if all(bool(getattr(current, name)) == bool(value) for name, value in wanted.items()):
             return current

@@ -34,6 +34,7 @@ def shown_on_page(view: directory.View, found: directory.Page, *, me: int) -> di
     alone = not (view.q or view.state or view.role or view.last_signed_in) and len(found.rows) == 1 and found.total == 1
     return {**around, "q": view.q, "page": _page(found, words, me), "counts": _counts(found),
             "states": _states(view, around["state_addresses"], found), "alone": alone, "nothing": not found.rows,
+            "among_deleted": _among_deleted(view, words, found),
             "beyond": shown.address("/users", words) if not found.rows and (view.after or view.before) else None}
 
 
@@ -64,6 +65,12 @@ def _page(found: directory.Page, words: dict[str, Any], me: int) -> dict[str, An
 
 def _counts(found: directory.Page) -> dict[str, str]:
     return {name: _number(count) for name, count in found.counts.items()}
+
+
+def _among_deleted(view: directory.View, words: dict[str, Any], found: directory.Page) -> tuple[str, str] | None:
+    """How many deleted accounts the same view finds, and where; None where it finds none, or looks at one state already."""
+    count = found.counts.get("deleted", 0)
+    return None if view.state or count == 0 else (_number(count), shown.address("/users", words, state="deleted"))
 
 
 def _total(found: directory.Page) -> str:

@@ -11,7 +11,7 @@ from wtforms.validators import Optional
 
 from webadmin import caller
 from webadmin.accounts import activity, directory, fields, sessions, users
-from webadmin.accounts.errors import AccountError, Conflict, Invalid, NotFound
+from webadmin.accounts.errors import AccountError, Conflict, NotFound
 from webadmin.accounts.models import Account, Role
 from webadmin.accounts.second_factors import factors, recovery
 from webadmin.pages import confirming, days, forms, listing, shown, signed_in
@@ -87,20 +87,17 @@ def show(account_id: int) -> ResponseReturnValue:
 def edit(account_id: int) -> ResponseReturnValue:
     """A stale form becomes a 409 page with both values; nothing that was typed is lost."""
     account = users.find(account_id)
-    gone = Invalid("This account is deleted. Restore it first, then it can be edited.") if account.deleted_at is not None else None
-    if gone and request.method == "GET":
-        raise gone
+    if request.method == "GET":
+        users.must_not_be_deleted(account)
     form = EditUserForm(data=_form_data(account))
     if account.id == g.account.id:
         del form.password, form.must_change
-    fine = form.validate_on_submit()
-    if gone:
-        forms.blame(form, gone)
-    if gone or not fine:
+    if not form.validate_on_submit():
         return render_template("users/form.html", form=form, account=account, conflict=None), 422 if form.errors else 200
     if _needs_confirmation(form, account) and (asked := confirming.ask()) is not None:
         return asked
     try:
+        users.must_not_be_deleted(account)      # said before the version, which is another by then too
         _save(account, form)
     except Conflict as conflict:
         return _conflict_page(form, conflict.current)
